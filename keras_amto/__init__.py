@@ -1,0 +1,18 @@
+"""AMTO for Keras: train M tasks that learn from each other, keep the best.
+
+See `AMTOModel`, and Zhang, Qin, Pan, Sellis, IJCNN 2020.
+"""
+
+from keras_amto import callbacks
+from keras_amto.callbacks import AMTOCallback
+from keras_amto.ledger import Ledger
+from keras_amto.model import AMTOModel
+from keras_amto.version import __version__
+
+__all__ = [
+    "AMTOCallback",
+    "AMTOModel",
+    "Ledger",
+    "__version__",
+    "callbacks",
+]

@@ -1,0 +1,99 @@
+"""Early stopping by patience, over M tasks.
+
+Paper, section III-B-2: training ends when "the validation loss of any tasks
+does not reduce for p consecutive validations". The author's code watches task 0
+alone, so three readings are offered.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from keras_amto.algorithm.transfer import comparable_losses
+
+STOP_WHEN = ("any", "all", "first")
+
+
+class Patience(NamedTuple):
+    """How long each task has waited for a better validation loss.
+
+    Attributes:
+        best: Float array of shape `(M,)`, the lowest validation loss so far,
+            `inf` before the first.
+        wait: Integer array of shape `(M,)`, validations since then.
+        improved: Boolean array of shape `(M,)`, whether the last validation was
+            an improvement.
+    """
+
+    best: npt.NDArray[np.float64]
+    wait: npt.NDArray[np.int64]
+    improved: npt.NDArray[np.bool_]
+
+
+def initial_patience(num_tasks: int) -> Patience:
+    """Returns the record of M tasks that were never validated."""
+    return Patience(
+        best=np.full(num_tasks, np.inf),
+        wait=np.zeros(num_tasks, dtype=np.int64),
+        improved=np.zeros(num_tasks, dtype=bool),
+    )
+
+
+def update_patience(
+    patience: Patience, losses: npt.ArrayLike, min_delta: float = 0.0
+) -> Patience:
+    """Counts one more validation.
+
+    Args:
+        patience: The record so far.
+        losses: Array of shape `(M,)`, each task's validation loss after the
+            transfer was determined. A non-finite loss is no improvement.
+        min_delta: Float, at least 0. By how much a loss must be lower than the
+            best to count as an improvement. Defaults to `0.0`.
+
+    Returns:
+        The new record.
+
+    Example:
+
+    >>> p = update_patience(initial_patience(2), [1.0, 2.0])
+    >>> p = update_patience(p, [1.0, 1.5])
+    >>> p.best.tolist(), p.wait.tolist()
+    ([1.0, 1.5], [1, 0])
+    """
+    values = comparable_losses(losses)
+    improved = np.isfinite(values) & (values < patience.best - min_delta)
+    return Patience(
+        best=np.where(improved, values, patience.best),
+        wait=np.where(improved, 0, patience.wait + 1),
+        improved=improved,
+    )
+
+
+def out_of_patience(
+    wait: npt.ArrayLike, limit: int | None, stop_when: str = "any"
+) -> bool:
+    """Says whether training should end.
+
+    Args:
+        wait: Integer array of shape `(M,)`, validations since each task's best.
+        limit: Integer, the paper's p, or `None` for never.
+        stop_when: `"any"` (the paper) ends when one task has waited `limit`
+            validations, `"all"` when every task has, `"first"` (the author's
+            code) when task 0 has. Defaults to `"any"`.
+
+    Returns:
+        Whether to stop.
+
+    Example:
+
+    >>> [out_of_patience([0, 3], 3, stop_when) for stop_when in STOP_WHEN]
+    [True, False, False]
+    """
+    if limit is None:
+        return False
+    exhausted = np.asarray(wait) >= limit
+    if stop_when == "first":
+        return bool(exhausted[0])
+    return bool(exhausted.any() if stop_when == "any" else exhausted.all())

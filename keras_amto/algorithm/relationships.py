@@ -1,0 +1,152 @@
+"""Who learns from whom: equations 3, 4 and 6 of the paper.
+
+Every task keeps a list of how much it has gained from each other task. A donor
+is drawn by softmax over that list, and the list moves by what the trial gained.
+
+Symbols (Zhang, Qin, Pan, Sellis, IJCNN 2020, section III-B-2):
+
+| paper      | here                   | shape    |
+|------------|------------------------|----------|
+| RL_m, r_j  | `relationships[m, j]`  | `(M, M)` |
+| p_j        | `probabilities[m, j]`  | `(M, M)` |
+| j drawn    | `donors[m]`            | `(M,)`   |
+
+The diagonal of `relationships` has no meaning and stays zero.
+"""
+
+import numpy as np
+import numpy.typing as npt
+
+from keras_amto.algorithm.transfer import comparable_losses
+
+FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
+
+
+def initial_relationships(num_tasks: int) -> FloatArray:
+    """Returns the relationship lists of M tasks that know nothing (eq. 3).
+
+    Args:
+        num_tasks: Integer, M.
+
+    Returns:
+        Array of zeros of shape `(M, M)`.
+    """
+    return np.zeros((num_tasks, num_tasks))
+
+
+def donor_probabilities(
+    relationships: FloatArray, selection: str = "adaptive"
+) -> FloatArray:
+    r"""Turns relationships into the probabilities of every donor (eq. 4).
+
+    $$p_j = \frac{e^{r_j}}{\sum_{k \ne m} e^{r_k}}, \quad j \ne m$$
+
+    computed with the row's maximum subtracted, so no relationship, however
+    large, overflows.
+
+    Args:
+        relationships: Array of shape `(M, M)`, M at least 2, finite off the
+            diagonal.
+        selection: `"adaptive"` for equation 4, `"uniform"` for the ablation in
+            which every other task is as likely. Defaults to `"adaptive"`.
+
+    Returns:
+        Array of shape `(M, M)`: row m sums to one and its m-th entry is zero.
+
+    Example:
+
+    >>> donor_probabilities(np.zeros((3, 3)))[0].tolist()
+    [0.0, 0.5, 0.5]
+    """
+    if selection == "uniform":
+        relationships = np.zeros_like(relationships)
+    logits = relationships.copy()
+    np.fill_diagonal(logits, -np.inf)
+    weights = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return np.asarray(weights / weights.sum(axis=1, keepdims=True))
+
+
+def draw_donors(
+    probabilities: FloatArray, generator: np.random.Generator
+) -> IntArray:
+    """Draws one donor for each task (eq. 4, Algorithm 1 line 11).
+
+    Args:
+        probabilities: Array of shape `(M, M)` from `donor_probabilities`.
+        generator: Source of the M uniform numbers that the draw takes.
+
+    Returns:
+        Integer array of shape `(M,)`, with `donors[m] != m`.
+
+    Example:
+
+    >>> p = donor_probabilities(np.zeros((2, 2)))
+    >>> draw_donors(p, np.random.default_rng(0)).tolist()
+    [1, 0]
+    """
+    num_tasks = len(probabilities)
+    draws = generator.random(num_tasks)
+    return np.array(
+        [
+            # The other tasks in order: the task itself can then never be
+            # drawn, not even where rounding leaves the last sum below the
+            # number drawn.
+            _invert(np.delete(probabilities[task], task), draws[task], task)
+            for task in range(num_tasks)
+        ],
+        dtype=np.int64,
+    )
+
+
+def _invert(others: FloatArray, draw: float, task: int) -> int:
+    position = int(np.searchsorted(np.cumsum(others), draw, side="right"))
+    position = min(position, int(np.flatnonzero(others)[-1]))
+    return position if position < task else position + 1
+
+
+def update_relationships(
+    relationships: FloatArray,
+    donors: IntArray,
+    master_losses: FloatArray,
+    shadow_losses: FloatArray,
+    decay: float = 1.0,
+) -> FloatArray:
+    r"""Moves each task's relationship to the donor that it tried (eq. 6).
+
+    $$r_j \leftarrow r_j + \tanh\left(J(\theta_m | D_m^v)
+      - J(\bar\theta_m | D_m^v)\right)$$
+
+    with the losses of before any replacement. A non-finite loss counts as
+    infinite: a diverged master moves r by +1, a diverged shadow by -1, and
+    where both diverged r stays.
+
+    Args:
+        relationships: Array of shape `(M, M)`.
+        donors: Integer array of shape `(M,)`, the donor of each task.
+        master_losses: Array of shape `(M,)`, J(theta_m | D_m^v).
+        shadow_losses: Array of shape `(M,)`, J(theta-bar_m | D_m^v).
+        decay: Float in (0, 1]. Factor on the old relationship of the tried
+            pair; the author's scalable variant uses 0.8. Defaults to `1.0`,
+            the paper's equation.
+
+    Returns:
+        A new array of shape `(M, M)`.
+
+    Example:
+
+    >>> r = update_relationships(
+    ...     np.zeros((2, 2)), np.array([1, 0]),
+    ...     np.array([1.0, np.nan]), np.array([np.inf, 1.0]))
+    >>> r.tolist()
+    [[0.0, -1.0], [1.0, 0.0]]
+    """
+    masters = comparable_losses(master_losses)
+    shadows = comparable_losses(shadow_losses)
+    both_diverged = np.isinf(masters) & np.isinf(shadows)
+    with np.errstate(invalid="ignore"):
+        gain = np.where(both_diverged, 0.0, np.tanh(masters - shadows))
+    updated = relationships.copy()
+    tasks = np.arange(len(donors))
+    updated[tasks, donors] = decay * updated[tasks, donors] + gain
+    return updated

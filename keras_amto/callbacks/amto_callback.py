@@ -1,0 +1,115 @@
+"""When AMTO stops, and which network it returns."""
+
+import numbers
+
+from keras_amto.algorithm import STOP_WHEN
+from keras_amto.algorithm import out_of_patience
+from keras_amto.callbacks.round_callback import RoundCallback
+from keras_amto.ledger import Record
+
+
+class AMTOCallback(RoundCallback):
+    """Stops by patience and says how the winner is picked.
+
+    After every round each task's validation loss, that of after its transfer
+    was determined, is compared with its best so far. Training ends when tasks
+    have waited too long. Whatever ended training, `fit` then takes each task's
+    candidate network, evaluates all of them on the validation sets of all
+    tasks, and keeps the one of highest harmonic accuracy (eq. 7); see
+    `AMTOModel.finalists`.
+
+    `fit` adds one with `patience=None` where the user gives none.
+
+    Args:
+        patience: Integer, at least 1: validations without improvement after
+            which a task counts as stalled. `None` never stops. Defaults to
+            `10`, the paper's.
+        stop_when: `"any"`, `"all"` or `"first"`: stop when any task stalls (the
+            paper), when all do, or when task 0 does (the author's code).
+            Defaults to `"any"`.
+        min_delta: Float, at least 0: by how much a validation loss must be
+            lower to count as an improvement. Defaults to `0.0`.
+        restore_best_weights: Boolean. Whether a task's candidate is its network
+            of lowest validation loss (the author's code) rather than its last
+            one (the paper's Algorithm 1). Defaults to `True`.
+        selection_metric: String, the metric whose harmonic mean decides; higher
+            must be better. The default `"accuracy"` also finds the one
+            metric whose name ends in `accuracy`, and falls back on the
+            validation loss, with a warning, where there is none.
+
+    Raises:
+        ValueError: if an argument is out of range.
+        TypeError: if an argument is of the wrong type.
+
+    Example:
+
+    ```python
+    model.fit(x, y, epochs=100, callbacks=[
+        keras_amto.AMTOCallback(patience=5, stop_when="all"),
+    ])
+    ```
+
+    Source: Zhang et al., IJCNN 2020, section III-B-2 and Algorithm 1.
+    """
+
+    def __init__(
+        self,
+        patience: int | None = 10,
+        stop_when: str = "any",
+        min_delta: float = 0.0,
+        restore_best_weights: bool = True,
+        selection_metric: str = "accuracy",
+    ) -> None:
+        super().__init__()
+        if patience is not None and (
+            not isinstance(patience, numbers.Integral)
+            or isinstance(patience, bool)
+        ):
+            raise TypeError(
+                "`patience` counts validations. "
+                f"Received: patience={patience!r}. "
+                "Expected: an integer of at least 1, or None."
+            )
+        if patience is not None and patience < 1:
+            raise ValueError(
+                f"`patience` is too small. Received: patience={patience}. "
+                "Expected: an integer of at least 1, or None to never stop."
+            )
+        if stop_when not in STOP_WHEN:
+            raise ValueError(
+                "`stop_when` is unknown. "
+                f"Received: stop_when={stop_when!r}. "
+                f"Expected: one of {STOP_WHEN}."
+            )
+        if not isinstance(min_delta, numbers.Real):
+            raise TypeError(
+                f"`min_delta` is no number. Received: {min_delta!r}. "
+                "Expected: a float of at least 0."
+            )
+        if not 0 <= min_delta < float("inf"):
+            raise ValueError(
+                "`min_delta` is out of range. "
+                f"Received: min_delta={min_delta}. "
+                "Expected: a finite float of at least 0."
+            )
+        if not isinstance(selection_metric, str):
+            raise TypeError(
+                "`selection_metric` is no name. "
+                f"Received: {selection_metric!r}. "
+                "Expected: the name of a compiled metric."
+            )
+        self.patience = patience
+        self.stop_when = stop_when
+        self.min_delta = float(min_delta)
+        self.restore_best_weights = restore_best_weights
+        self.selection_metric = selection_metric
+        self.stopped_round: int | None = None
+
+    def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
+        # Reset, so that one instance serves several calls of `fit`.
+        self.stopped_round = None
+
+    def on_round_end(self, round: int, record: Record) -> None:
+        if out_of_patience(record.wait, self.patience, self.stop_when):
+            self.stopped_round = round
+            self.model.stop_training = True

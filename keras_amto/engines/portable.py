@@ -1,0 +1,165 @@
+"""The plain engine: one replica after another, through public Keras calls."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import numpy as np
+
+from keras_amto.engines.engine import Engine
+from keras_amto.engines.engine import Logs
+from keras_amto.engines.engine import OnProgress
+from keras_amto.engines.engine import Replica
+from keras_amto.engines.engine import TaskState
+from keras_amto.engines.engine import Trained
+from keras_amto.engines.workers import WorkerFactory
+from keras_amto.engines.workers import task_seeds
+from keras_amto.tasks import BatchWindow
+from keras_amto.tasks import GrossSet
+
+
+class PortableEngine(Engine):
+    """Trains replicas with `train_on_batch`, on any Keras backend.
+
+    Slow and simple on purpose: it is the oracle that every faster engine must
+    equal. One worker trains all replicas in turn; a replica is NumPy arrays.
+
+    Args:
+        factory: Makes the worker.
+        sample: A small batch of the data, a `GrossSet`.
+    """
+
+    def __init__(self, factory: WorkerFactory, sample: GrossSet) -> None:
+        self._worker = factory.make(sample, _test_on_batch)
+        self._fresh_optimizer = _read(self._worker.optimizer)
+        self._metric_names = list(self._worker.model.get_metrics_result())
+
+    @property
+    def metrics(self) -> list[Any]:
+        return list(self._worker.model.metrics)
+
+    @property
+    def metric_names(self) -> list[str]:
+        return self._metric_names
+
+    def initial_replica(self, weights: Sequence[Any]) -> Replica:
+        arrays = tuple(np.array(weight) for weight in weights)
+        return Replica(arrays, self._fresh_optimizer)
+
+    def initial_task_state(self, task: int, seed: int) -> TaskState:
+        seeds = tuple(task_seeds(self._worker, task, seed))
+        return TaskState(seeds, metrics=())
+
+    def without_metrics(self, state: TaskState) -> TaskState:
+        return state._replace(metrics=())
+
+    def train(
+        self,
+        replicas: tuple[Replica, ...],
+        state: TaskState,
+        data: GrossSet,
+        batches: BatchWindow,
+        learning_rate: float | None,
+        on_progress: OnProgress,
+    ) -> Trained:
+        self._worker.set_learning_rate(learning_rate)
+        trained = [
+            self._train_one(replica, state, data, batches, on_progress)
+            for replica in replicas
+        ]
+        return Trained(
+            replicas=tuple(outcome[0] for outcome in trained),
+            state=trained[0][1],
+            logs=trained[0][2],
+        )
+
+    def _train_one(
+        self,
+        replica: Replica,
+        state: TaskState,
+        data: GrossSet,
+        batches: BatchWindow,
+        on_progress: OnProgress,
+    ) -> tuple[Replica, TaskState, Logs]:
+        worker = self._worker
+        self._load(replica)
+        _assign(worker.seeds, state.seeds)
+        # `train_on_batch` resets the metrics, so the running means are made
+        # here: the samples so far, and each log summed over them.
+        samples, sums = state.metrics or (0, {})
+        totals = dict(sums)
+        for step in range(len(batches)):
+            batch = data.batch(batches[step])
+            logs = worker.model.train_on_batch(
+                batch.x, batch.y, batch.sample_weight, return_dict=True
+            )
+            for name, value in logs.items():
+                total = batch.size * _to_python(value)
+                totals[name] = totals.get(name, 0.0) + total
+            samples += batch.size
+            on_progress(step + 1)
+        return (
+            self._current(),
+            TaskState(_read(worker.seeds), (samples, totals)),
+            {name: total / samples for name, total in totals.items()},
+        )
+
+    def evaluate(
+        self,
+        replicas: tuple[Replica, ...],
+        data: GrossSet,
+        batches: BatchWindow,
+        on_progress: OnProgress,
+    ) -> tuple[Logs, ...]:
+        samples = data.batch(batches.order)
+        results = []
+        for replica in replicas:
+            self._load(replica)
+            logs = self._worker.model.evaluate(
+                samples.x,
+                samples.y,
+                sample_weight=samples.sample_weight,
+                batch_size=len(batches[0]),
+                verbose=0,
+                return_dict=True,
+            )
+            results.append({k: _to_python(v) for k, v in logs.items()})
+            on_progress(len(batches))
+        return tuple(results)
+
+    def finalize(self, replica: Replica) -> Replica:
+        self._load(replica)
+        model = self._worker.model
+        model.optimizer.finalize_variable_values(model.trainable_variables)
+        return self._current()
+
+    def to_arrays(self, replica: Replica) -> Replica:
+        return replica
+
+    def _load(self, replica: Replica) -> None:
+        _assign(self._worker.weights, replica.weights)
+        _assign(self._worker.optimizer, replica.optimizer)
+
+    def _current(self) -> Replica:
+        return Replica(
+            _read(self._worker.weights), _read(self._worker.optimizer)
+        )
+
+
+def _test_on_batch(model: keras.Model, sample: GrossSet) -> None:
+    model.test_on_batch(sample.x, sample.y, sample.sample_weight)
+
+
+def _read(variables: Sequence[keras.Variable]) -> tuple[Any, ...]:
+    # Copied: on some backends the array is a view of the variable's memory.
+    return tuple(np.array(keras.ops.convert_to_numpy(v)) for v in variables)
+
+
+def _assign(variables: Sequence[keras.Variable], values: Sequence[Any]) -> None:
+    for variable, value in zip(variables, values, strict=True):
+        variable.assign(value)
+
+
+def _to_python(value: Any) -> Any:
+    array = keras.ops.convert_to_numpy(value)
+    return float(array) if array.ndim == 0 else array

@@ -1,0 +1,185 @@
+"""The ledger: what happened in every round, enough to replay the decisions."""
+
+import dataclasses
+import json
+import os
+from collections.abc import Iterator
+from collections.abc import Sequence
+from typing import Any
+from typing import overload
+
+import numpy as np
+import numpy.typing as npt
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Record:
+    """One round. Arrays are read-only.
+
+    Attributes:
+        round: Integer, counted from 0 over the life of the model.
+        step: Integer, the training steps that each master has made.
+        donors: Integer array of shape `(M,)`, the task whose network each
+            shadow started from; `None` with M = 1.
+        donor_probabilities: Float array of shape `(M, M)` from which the donors
+            were drawn (eq. 4); `None` with M = 1.
+        master_losses: Float array of shape `(M,)`, J(theta_m | D_m^v) before
+            the decision.
+        shadow_losses: Float array of shape `(M,)`, J(theta-bar_m | D_m^v);
+            `None` with M = 1.
+        accepted: Boolean array of shape `(M,)`, whether the shadow replaced the
+            master.
+        relationships: Float array of shape `(M, M)`, after the update (eq. 6).
+        wait: Integer array of shape `(M,)`, the validations since each task's
+            best.
+    """
+
+    round: int
+    step: int
+    donors: npt.NDArray[np.int64] | None
+    donor_probabilities: npt.NDArray[np.float64] | None
+    master_losses: npt.NDArray[np.float64]
+    shadow_losses: npt.NDArray[np.float64] | None
+    accepted: npt.NDArray[np.bool_]
+    relationships: npt.NDArray[np.float64]
+    wait: npt.NDArray[np.int64]
+
+    def __post_init__(self) -> None:
+        for field in dataclasses.fields(self):
+            value = getattr(self, field.name)
+            if isinstance(value, np.ndarray):
+                frozen = value.copy()
+                frozen.setflags(write=False)
+                object.__setattr__(self, field.name, frozen)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Record):
+            return NotImplemented
+        return self.to_json() == other.to_json()
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def to_json(self) -> str:
+        """Returns the record as one line of strict JSON.
+
+        Floats are written so that they read back bit for bit; NaN and the
+        infinities, which JSON lacks, become the strings `"nan"`, `"inf"` and
+        `"-inf"`.
+        """
+        values = {
+            field.name: _plain(getattr(self, field.name))
+            for field in dataclasses.fields(self)
+        }
+        return json.dumps(values, allow_nan=False)
+
+    @classmethod
+    def from_json(cls, line: str) -> "Record":
+        """Reads what `to_json` wrote."""
+        values = json.loads(line)
+        for name, dtype in _ARRAY_TYPES.items():
+            if values[name] is not None:
+                values[name] = np.asarray(values[name], dtype=dtype)
+        return cls(**values)
+
+
+_ARRAY_TYPES = {
+    "donors": np.int64,
+    "donor_probabilities": np.float64,
+    "master_losses": np.float64,
+    "shadow_losses": np.float64,
+    "accepted": np.bool_,
+    "relationships": np.float64,
+    "wait": np.int64,
+}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, np.ndarray):
+        return _plain(value.tolist())
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    if isinstance(value, float) and not np.isfinite(value):
+        return str(value)
+    return value
+
+
+class Ledger(Sequence[Record]):
+    """The records of all rounds, in order. Immutable.
+
+    Args:
+        records: The records.
+
+    Example:
+
+    ```python
+    model.ledger[-1].accepted          # who took over a shadow last
+    model.ledger.save("run.jsonl")
+    assert keras_amto.Ledger.load("run.jsonl") == model.ledger
+    ```
+    """
+
+    def __init__(self, records: Sequence[Record] = ()) -> None:
+        self._records = tuple(records)
+
+    def __len__(self) -> int:
+        return len(self._records)
+
+    @overload
+    def __getitem__(self, index: int) -> Record: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> "Ledger": ...
+
+    def __getitem__(self, index: int | slice) -> "Record | Ledger":
+        if isinstance(index, slice):
+            return Ledger(self._records[index])
+        return self._records[index]
+
+    def __iter__(self) -> Iterator[Record]:
+        return iter(self._records)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Ledger):
+            return NotImplemented
+        return self._records == other._records
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return f"<Ledger of {len(self)} rounds>"
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Writes the ledger as JSON Lines, one record a line.
+
+        Args:
+            path: Where to write; a file that is there is replaced.
+        """
+        with open(path, "w", encoding="utf-8") as file:
+            for record in self:
+                file.write(record.to_json() + "\n")
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> "Ledger":
+        """Reads a ledger that `save` wrote.
+
+        Args:
+            path: The file.
+
+        Returns:
+            A `Ledger` equal to the one that was saved.
+
+        Raises:
+            ValueError: if a line is no record, naming the line.
+        """
+        records = []
+        with open(path, encoding="utf-8") as file:
+            for number, line in enumerate(file, start=1):
+                try:
+                    records.append(Record.from_json(line))
+                except (ValueError, TypeError, KeyError) as error:
+                    raise ValueError(
+                        f"Line {number} of {os.fspath(path)} is no ledger "
+                        f"record: {error}. Received: {line[:80]!r}. "
+                        "Expected: JSON Lines from `Ledger.save`."
+                    ) from error
+        return cls(records)

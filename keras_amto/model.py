@@ -1,0 +1,480 @@
+"""`AMTOModel`: the Keras face, and nothing else."""
+
+import random
+from collections.abc import Callable
+from collections.abc import Mapping
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+
+from keras_amto.arguments import Settings
+from keras_amto.arguments import check_integer
+from keras_amto.callbacks import AMTOCallback
+from keras_amto.callbacks.stock import listens_to_batches
+from keras_amto.callbacks.stock import overrides_winner
+from keras_amto.callbacks.stock import refuse_unsupported
+from keras_amto.engines import default_seeds_from
+from keras_amto.engines.workers import clone_compile_args
+from keras_amto.fitting import Fitting
+from keras_amto.ledger import Ledger
+from keras_amto.planning import plan_fit
+from keras_amto.progress import Progress
+from keras_amto.selection import Finalists
+from keras_amto.selection import selection_metric
+from keras_amto.session import Session
+from keras_amto.tasks import Task
+
+
+@keras.saving.register_keras_serializable(package="keras_amto")
+class AMTOModel(keras.Model):
+    """Trains a Keras model with AMTO and answers with the winner.
+
+    The data of `fit` are split at random into a training and a validation set,
+    M times: M tasks, which train the same network at the same time. Every
+    `transfer_interval` steps each task tries the network of another task in a
+    *shadow*, which trains beside its own *master* and replaces it if its
+    validation loss is lower. Donors are drawn by softmax over relationships
+    that move with what each trial gained. In the end the network of highest
+    harmonic accuracy over all validation sets is the winner: it answers
+    `evaluate` and `predict`, and it alone is exported.
+
+    A donor has trained on most of another task's validation samples, so
+    validation figures are optimistic once networks were transferred. Judge the
+    winner by data that `fit` never saw, or select it by a `holdout_split`.
+
+    Args:
+        model: A built `keras.Model`, which becomes `best_model`, or a function
+            without arguments that returns one. All tasks start from a model's
+            own weights (its ImageNet weights, say); a function is called once a
+            task under that task's seed, so that fresh layers differ.
+        num_tasks: Integer, M. With 1, the conventional paradigm, there is no
+            shadow. Defaults to `4`.
+        transfer_interval: Integer, c, in training steps. Defaults to `100`.
+        validation_split: Float in (0, 1), share of each task's validation set,
+            drawn at random for each task. Defaults to `0.1`.
+        holdout_split: Float in [0, 1), share of a clean set that no task trains
+            on or validates with and that selects the winner. Defaults to `0.0`.
+        selection: `"adaptive"` draws donors by equation 4, `"uniform"` makes
+            all as likely (the ablation). Defaults to `"adaptive"`.
+        stratify: Boolean, whether every split holds each class in proportion.
+            Defaults to `False`.
+        engine: `"tensorflow"` (fast), `"portable"` (slow, any backend, the
+            oracle of the former), or `"auto"`. Defaults to `"auto"`.
+        seed: Integer, at least 0, which decides splits, batches, donors and
+            dropout masks. `None` draws one from Python's `random`, which
+            `keras.utils.set_random_seed` governs. Defaults to `None`.
+        relationship_decay: Float in (0, 1], factor on a relationship before it
+            moves. The author's scalable variant uses 0.8. Defaults to `1.0`,
+            the paper's equation 6.
+        name: String, the name of the model.
+
+    Raises:
+        TypeError: if an argument is of the wrong type.
+        ValueError: if an argument is out of range or unknown.
+
+    Example:
+
+    ```python
+    model = keras_amto.AMTOModel(
+        keras.applications.MobileNetV2(weights=None, classes=7), num_tasks=4
+    )
+    model.compile(
+        "adam", "sparse_categorical_crossentropy", metrics=["accuracy"]
+    )
+    model.fit(x, y, epochs=50, callbacks=[keras_amto.AMTOCallback(patience=10)])
+    model.evaluate(x_test, y_test)
+    model.export("served/")
+    ```
+
+    Source: Zhang, Qin, Pan, Sellis, "A Novel DNN Training Framework via Data
+    Sampling and Multi-Task Optimization", IJCNN 2020.
+    """
+
+    def __init__(
+        self,
+        model: keras.Model | Callable[[], keras.Model],
+        num_tasks: int = 4,
+        transfer_interval: int = 100,
+        validation_split: float = 0.1,
+        *,
+        holdout_split: float = 0.0,
+        selection: str = "adaptive",
+        stratify: bool = False,
+        engine: str = "auto",
+        seed: int | None = None,
+        relationship_decay: float = 1.0,
+        name: str | None = None,
+    ) -> None:
+        settings = Settings(
+            num_tasks=num_tasks,
+            transfer_interval=transfer_interval,
+            validation_split=validation_split,
+            holdout_split=holdout_split,
+            selection=selection,
+            relationship_decay=relationship_decay,
+            stratify=stratify,
+            engine=engine,
+            seed=random.randrange(2**31) if seed is None else seed,
+        )
+        network, model_fn = _network_of(model, settings.seed)
+        # The winner casts its inputs itself, from their full precision.
+        super().__init__(name=name, dtype=network.dtype_policy, autocast=False)
+        self._best_model = network
+        self._session = Session(network, model_fn, settings)
+        self.built = network.built
+
+    @property
+    def best_model(self) -> keras.Model:
+        """The winner, a plain `keras.Model`; before `fit`, the model given."""
+        return self._best_model
+
+    @property
+    def best_task(self) -> int | None:
+        """The task whose network won, `None` before `fit`."""
+        finalists = self._session.finalists
+        return None if finalists is None else finalists.winner
+
+    @property
+    def finalists(self) -> Finalists | None:
+        """The table from which the winner was chosen, `None` before `fit`."""
+        return self._session.finalists
+
+    @property
+    def ledger(self) -> Ledger:
+        """One record for each round of all calls of `fit`."""
+        return self._session.ledger
+
+    @property
+    def tasks(self) -> tuple[Task, ...]:
+        """The M tasks of the last `fit`: which samples each has."""
+        return self._session.tasks
+
+    @property
+    def metrics(self) -> list[Any]:
+        """The metrics of `fit`, as Keras callbacks look them up."""
+        engine = self._session.engine
+        return list(self.best_model.metrics if engine is None else engine.metrics)
+
+    def get_task_weights(self, task: int) -> list[Any]:
+        """Returns the weights of a task's master, as NumPy arrays.
+
+        Args:
+            task: Integer in `[0, num_tasks)`.
+
+        Returns:
+            List of arrays like those of `best_model.get_weights()`.
+
+        Raises:
+            ValueError: before any `fit`, or if there is no such task.
+        """
+        return self._session.get_weights(self._check_task(task))
+
+    def set_task_weights(self, task: int, weights: Sequence[Any]) -> None:
+        """Replaces the weights of a task's master; the next `fit` uses them.
+
+        Args:
+            task: Integer in `[0, num_tasks)`.
+            weights: List of arrays like those of `get_task_weights`.
+
+        Raises:
+            ValueError: before any `fit`, if there is no such task, or if shapes
+                differ.
+        """
+        self._session.set_weights(self._check_task(task), weights)
+
+    def _check_task(self, task: int) -> int:
+        num_tasks = self._session.settings.num_tasks
+        if check_integer("task", task, 0) >= num_tasks:
+            raise ValueError(
+                f"There is no such task. Received: task={task}. "
+                f"Expected: an integer below {num_tasks}."
+            )
+        return int(task)
+
+    def compile(
+        self,
+        optimizer: Any = "rmsprop",
+        loss: Any = None,
+        loss_weights: Any = None,
+        metrics: Any = None,
+        weighted_metrics: Any = None,
+        run_eagerly: bool = False,
+        steps_per_execution: int = 1,
+        jit_compile: bool | str = "auto",
+        auto_scale_loss: bool = True,
+    ) -> None:
+        """Configures training, as `keras.Model.compile` does.
+
+        Every task trains with its own copy of the optimizer; the one given
+        holds the winner's state, and its learning rate, which callbacks may
+        set, is that of all tasks. Compiling again keeps the tasks' weights and
+        resets their optimizers.
+
+        Args:
+            optimizer: As in Keras, like all other arguments.
+        """
+        args = dict(
+            loss=loss,
+            loss_weights=loss_weights,
+            metrics=metrics,
+            weighted_metrics=weighted_metrics,
+            run_eagerly=run_eagerly,
+            jit_compile=jit_compile,
+            auto_scale_loss=auto_scale_loss,
+        )
+        super().compile(
+            optimizer=optimizer,
+            steps_per_execution=check_integer(
+                "steps_per_execution", steps_per_execution, 1
+            ),
+            **args,
+        )
+        args["optimizer"] = self.optimizer  # with loss scaling, where needed
+        self._session.recompile(args)
+        # The same optimizer, so that `best_model` can be trained on its own.
+        self.best_model.compile(
+            **clone_compile_args(args) | {"optimizer": self.optimizer}
+        )
+        if self.best_model.built:
+            self.optimizer.build(self.best_model.trainable_variables)
+
+    def compile_from_config(self, config: dict[str, Any]) -> None:
+        """Compiles with what a saved model holds. Called by Keras."""
+        self.compile(**keras.saving.deserialize_keras_object(config))
+
+    def fit(
+        self,
+        x: Any = None,
+        y: Any = None,
+        batch_size: int | None = None,
+        epochs: int = 1,
+        verbose: str | int = "auto",
+        callbacks: Any = None,
+        validation_split: float = 0.0,
+        validation_data: Any = None,
+        shuffle: bool = True,
+        class_weight: Mapping[int, float] | None = None,
+        sample_weight: Any = None,
+        initial_epoch: int = 0,
+        steps_per_epoch: int | None = None,
+        validation_steps: int | None = None,
+        validation_batch_size: int | None = None,
+        validation_freq: int | Sequence[int] = 1,
+    ) -> keras.callbacks.History:
+        """Trains the M tasks and selects the winner.
+
+        An epoch is one pass over a task's training set, and all tasks make the
+        same steps; rounds of `transfer_interval` steps run on across epochs. A
+        second call continues from the tasks' states.
+
+        Args:
+            x: Arrays, tensors, pandas objects, nested dicts, lists and tuples
+                of them, or a finite batched `tf.data.Dataset`, which is read
+                into memory once.
+            y: Targets likewise; not with a dataset.
+            batch_size: Integer. Defaults to that of the dataset, or `32`.
+            epochs: Integer, the epoch to train to.
+            verbose: `0` silent, `1` or `"auto"` a progress bar, `2` one line an
+                epoch.
+            callbacks: Keras callbacks; among them at most one `AMTOCallback`.
+                Logs hold the means over the tasks of `loss`, of each metric and
+                of their `val_` values on the tasks' own validation sets, and
+                `transfers`, the shadows accepted in the epoch.
+            validation_split: Float. Unlike Keras' this is the share of a
+                validation set drawn at random for each task. Defaults to `0.0`,
+                that of the constructor.
+            validation_data: Clean data that no task trains on or validates
+                with. They select the winner, and `val_` logs are those of the
+                current champion on them.
+            shuffle: Boolean, whether training samples are shuffled before each
+                pass.
+            class_weight: Weight by class index.
+            sample_weight: Weight of each sample.
+            initial_epoch: Integer, the number of the first epoch.
+            steps_per_epoch: Integer. Defaults to one pass over the training set
+                of a task.
+            validation_steps: Integer, at most so many batches of
+                `validation_data`.
+            validation_batch_size: Integer. Defaults to `batch_size`.
+            validation_freq: Integer or list of epochs: when `val_` logs are
+                computed. Rounds are always validated.
+
+        Returns:
+            A `keras.callbacks.History`.
+
+        Raises:
+            TypeError: if an argument is of the wrong type.
+            ValueError: if an argument, the data or the model cannot be used.
+            RuntimeError: if all tasks have diverged.
+        """
+        if not self.compiled:
+            raise ValueError(
+                "The model is not compiled. Received: a call of `fit`. "
+                "Expected: a call of `compile` first."
+            )
+        user_callbacks = _flatten(callbacks)
+        refuse_unsupported(user_callbacks)
+        settings = _amto_callback(user_callbacks)
+        session = self._session
+        plan = plan_fit(
+            session.settings,
+            x,
+            y,
+            sample_weight,
+            class_weight,
+            batch_size,
+            initial_epoch,
+            epochs,
+            steps_per_epoch,
+            shuffle,
+            validation_split,
+            validation_data,
+            validation_batch_size,
+            validation_steps,
+            validation_freq,
+        )
+        engine, population = session.prepare(plan.sample_batch())
+        self.built = True
+        metric = selection_metric(
+            settings.selection_metric, engine.metric_names
+        )
+        session.tasks = plan.tasks
+
+        logger = keras.callbacks.ProgbarLogger() if verbose != 0 else None
+        others = [c for c in user_callbacks if c is not settings]
+        callback_list = keras.callbacks.CallbackList(
+            [settings, *others] + ([logger] if logger else []),
+            add_history=True,
+            model=self,
+            verbose=verbose,
+            epochs=epochs,
+            steps=plan.steps_per_epoch,
+        )
+        fitting = Fitting(
+            plan,
+            engine,
+            population,
+            model=self,
+            callbacks=callback_list,
+            settings=settings,
+            metric=metric,
+            steps_per_execution=(
+                self.steps_per_execution
+                if any(map(listens_to_batches, others))
+                else None
+            ),
+            progress=Progress(logger, session.settings.num_tasks),
+            on_round=session.finish_round,
+            show_champion=session.show,
+        )
+        self.stop_training = False
+        callback_list.on_train_begin()
+        logs = fitting.run()
+        if logs is not None:
+            winner, session.finalists = fitting.select()
+            session.show(winner)
+        callback_list.on_train_end(logs)
+        if logs is not None and any(map(overrides_winner, others)):
+            session.show(winner)
+        return self.history
+
+    def call(self, inputs: Any, training: Any = None, mask: Any = None) -> Any:
+        """Calls the winner."""
+        return self.best_model(inputs, training=training, mask=mask)
+
+    def build(self, input_shape: Any) -> None:
+        """Builds the winner's network, if it is not built."""
+        if not self.best_model.built:
+            self.best_model.build(input_shape)
+        self.built = True
+
+    def evaluate(self, *args: Any, **kwargs: Any) -> Any:
+        """Evaluates the winner. Arguments as in `keras.Model.evaluate`."""
+        return self.best_model.evaluate(*args, **kwargs)
+
+    def predict(self, *args: Any, **kwargs: Any) -> Any:
+        """Predicts with the winner. Arguments as in `keras.Model.predict`."""
+        return self.best_model.predict(*args, **kwargs)
+
+    def predict_on_batch(self, x: Any) -> Any:
+        """Predicts one batch with the winner."""
+        return self.best_model.predict_on_batch(x)
+
+    def test_on_batch(self, *args: Any, **kwargs: Any) -> Any:
+        """Evaluates the winner on one batch, as in `keras.Model`."""
+        return self.best_model.test_on_batch(*args, **kwargs)
+
+    def train_on_batch(self, *args: Any, **kwargs: Any) -> Any:
+        """Not available: M tasks share no batch."""
+        raise ValueError(
+            "AMTO splits the data that it trains on, so it cannot be given a "
+            "single batch. Received: a call of `train_on_batch`. "
+            "Expected: a call of `fit`; `best_model.train_on_batch` trains the "
+            "winner alone."
+        )
+
+    def export(self, filepath: str, *args: Any, **kwargs: Any) -> None:
+        """Exports the winner alone. Arguments as in `keras.Model.export`."""
+        self.best_model.export(filepath, *args, **kwargs)
+
+    def summary(self, *args: Any, **kwargs: Any) -> None:
+        """Prints the winner's summary, as in `keras.Model.summary`."""
+        self.best_model.summary(*args, **kwargs)
+
+    def get_config(self) -> dict[str, Any]:
+        """Returns the settings and the wrapped network."""
+        settings = {
+            field: value
+            for field, value in vars(self._session.settings).items()
+        }
+        network = keras.saving.serialize_keras_object(self.best_model)
+        return {"model": network, **settings, "name": self.name}
+
+    @classmethod
+    def from_config(
+        cls, config: dict[str, Any], custom_objects: Any = None
+    ) -> "AMTOModel":
+        """Makes a model from `get_config`."""
+        config = dict(config)
+        config["model"] = keras.saving.deserialize_keras_object(
+            config["model"], custom_objects=custom_objects
+        )
+        return cls(**config)
+
+
+def _network_of(
+    model: Any, seed: int
+) -> tuple[keras.Model, Callable[[], keras.Model] | None]:
+    """The network that `AMTOModel` was given, and the function if it was one."""
+    if isinstance(model, keras.Model):
+        return model, None
+    received = model
+    if callable(model) and not isinstance(model, type):
+        with default_seeds_from(seed, task=0):
+            received = model()
+        if isinstance(received, keras.Model):
+            return received, model
+    raise TypeError(
+        "`model` is no Keras model. "
+        f"Received: {received!r} (of type {type(received).__name__}). "
+        "Expected: a keras.Model, or a function without arguments that "
+        "returns one."
+    )
+
+
+def _flatten(callbacks: Any) -> list[Any]:
+    if isinstance(callbacks, keras.callbacks.CallbackList):
+        return list(callbacks.callbacks)
+    return [] if callbacks is None else keras.tree.flatten(callbacks)
+
+
+def _amto_callback(callbacks: list[Any]) -> AMTOCallback:
+    """The one `AMTOCallback` of a fit, the default where there is none."""
+    found = [c for c in callbacks if isinstance(c, AMTOCallback)]
+    if len(found) > 1:
+        raise ValueError(
+            "Only one callback can decide when AMTO stops. "
+            f"Received: {len(found)} AMTOCallbacks. Expected: at most one."
+        )
+    return found[0] if found else AMTOCallback(patience=None)

@@ -1,0 +1,192 @@
+"""Settling everything that one call of `fit` does, before its first step."""
+
+import dataclasses
+from collections.abc import Collection
+from collections.abc import Mapping
+from typing import Any
+
+import keras
+import numpy as np
+
+from keras_amto.arguments import Settings
+from keras_amto.arguments import check_integer
+from keras_amto.arguments import check_optional_integer
+from keras_amto.arguments import check_share
+from keras_amto.arguments import check_validation_freq
+from keras_amto.tasks import BatchWindow
+from keras_amto.tasks import GrossSet
+from keras_amto.tasks import Task
+from keras_amto.tasks import TrainingBatches
+from keras_amto.tasks import class_labels
+from keras_amto.tasks import in_order
+from keras_amto.tasks import read_gross_set
+from keras_amto.tasks import split_tasks
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Samples:
+    """Some samples of a set, in batches, to evaluate on.
+
+    Attributes:
+        data: The set.
+        batches: The batches, as positions in it.
+    """
+
+    data: GrossSet
+    batches: BatchWindow
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class FitPlan:
+    """One call of `fit`, with nothing left to decide.
+
+    Attributes:
+        settings: Those of the `AMTOModel`.
+        data: The gross training set.
+        tasks: The M tasks.
+        batch_size: Integer, samples a training batch.
+        validation_batch_size: Integer, samples a validation batch.
+        epochs: The epochs to train.
+        steps_per_epoch: Integer.
+        shuffle: Boolean, whether training samples are shuffled.
+        validation_freq: Integer or collection of integers, as in Keras.
+        validation_data: The clean set that the user gave, or `None`.
+        holdout: The clean set that was held out, or `None`.
+    """
+
+    settings: Settings
+    data: GrossSet
+    tasks: tuple[Task, ...]
+    batch_size: int
+    validation_batch_size: int
+    epochs: range
+    steps_per_epoch: int
+    shuffle: bool
+    validation_freq: int | Collection[int]
+    validation_data: Samples | None
+    holdout: Samples | None
+
+    @property
+    def clean_set(self) -> Samples | None:
+        """The set to select on that no task has seen, where there is one."""
+        return self.validation_data or self.holdout
+
+    def training_batches(self, task: int) -> TrainingBatches:
+        """Returns the endless training batches of a task."""
+        return TrainingBatches(
+            self.tasks[task].train_indices,
+            self.batch_size,
+            task=task,
+            seed=self.settings.seed,
+            shuffle=self.shuffle,
+        )
+
+    def validation_samples(self, task: int) -> Samples:
+        """Returns D_m^v of a task in batches."""
+        indices = self.tasks[task].validation_indices
+        return Samples(self.data, in_order(indices, self.validation_batch_size))
+
+    def sample_batch(self) -> GrossSet:
+        """Returns one training batch, to build networks with."""
+        return self.data.batch(self.tasks[0].train_indices[: self.batch_size])
+
+    def validates_after(self, epoch: int) -> bool:
+        """Says whether an epoch ends with a validation, as in Keras."""
+        if isinstance(self.validation_freq, int):
+            return (epoch + 1) % self.validation_freq == 0
+        return epoch + 1 in self.validation_freq
+
+
+def plan_fit(
+    settings: Settings,
+    x: Any,
+    y: Any,
+    sample_weight: Any,
+    class_weight: Mapping[int, float] | None,
+    batch_size: Any,
+    initial_epoch: Any,
+    epochs: Any,
+    steps_per_epoch: Any,
+    shuffle: Any,
+    validation_split: Any,
+    validation_data: Any,
+    validation_batch_size: Any,
+    validation_steps: Any,
+    validation_freq: Any,
+) -> FitPlan:
+    """Checks the arguments of `fit`, reads the data and formulates the tasks.
+
+    Args:
+        settings: Those of the `AMTOModel`.
+        x: And all others: the arguments of `AMTOModel.fit`.
+
+    Returns:
+        A `FitPlan`.
+
+    Raises:
+        TypeError: if an argument is of the wrong type.
+        ValueError: if an argument or the data cannot be used.
+    """
+    # All arguments before the data: reading those can take long.
+    batch_size = check_optional_integer("batch_size", batch_size)
+    steps_per_epoch = check_optional_integer("steps_per_epoch", steps_per_epoch)
+    validation_batch_size = check_optional_integer(
+        "validation_batch_size", validation_batch_size
+    )
+    validation_steps = check_optional_integer(
+        "validation_steps", validation_steps
+    )
+    validation_freq = check_validation_freq(validation_freq)
+    epoch_range = range(
+        check_integer("initial_epoch", initial_epoch, 0),
+        check_integer("epochs", epochs, 0),
+    )
+    share = check_share("validation_split", validation_split, zero=True)
+
+    data, source_batch_size = read_gross_set(x, y, sample_weight, class_weight)
+    batch_size = batch_size or source_batch_size or 32
+    tasks = split_tasks(
+        data.size,
+        settings.num_tasks,
+        share or settings.validation_split,
+        settings.holdout_split,
+        class_labels(data.y) if settings.stratify else None,
+        settings.seed,
+    )
+    validation_batch_size = validation_batch_size or batch_size
+    held_out = tasks[0].holdout_indices
+    plan = FitPlan(
+        settings=settings,
+        data=data,
+        tasks=tasks,
+        batch_size=batch_size,
+        validation_batch_size=validation_batch_size,
+        epochs=epoch_range,
+        steps_per_epoch=0,
+        shuffle=bool(shuffle),
+        validation_freq=validation_freq,
+        validation_data=_read_validation_data(
+            validation_data, validation_batch_size, validation_steps
+        ),
+        holdout=(
+            Samples(data, in_order(held_out, validation_batch_size))
+            if len(held_out)
+            else None
+        ),
+    )
+    return dataclasses.replace(
+        plan,
+        steps_per_epoch=steps_per_epoch
+        or plan.training_batches(0).steps_per_pass,
+    )
+
+
+def _read_validation_data(
+    validation_data: Any, batch_size: int, steps: int | None
+) -> Samples | None:
+    if validation_data is None:
+        return None
+    parts = keras.utils.unpack_x_y_sample_weight(validation_data)
+    data, _ = read_gross_set(*parts)
+    size = data.size if steps is None else min(data.size, steps * batch_size)
+    return Samples(data, in_order(np.arange(size), batch_size))

@@ -1,0 +1,207 @@
+"""What an `AMTOModel` carries from one `fit` to the next."""
+
+from collections.abc import Callable
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import numpy as np
+import numpy.typing as npt
+
+from keras_amto.algorithm import initial_relationships
+from keras_amto.arguments import Settings
+from keras_amto.engines import Engine
+from keras_amto.engines import Replica
+from keras_amto.engines import WorkerFactory
+from keras_amto.engines import build_network
+from keras_amto.engines import default_seeds_from
+from keras_amto.engines import make_engine
+from keras_amto.engines import replica_optimizer_variables
+from keras_amto.ledger import Ledger
+from keras_amto.ledger import Record
+from keras_amto.population import Population
+from keras_amto.selection import Finalists
+from keras_amto.tasks import GrossSet
+from keras_amto.tasks import Task
+
+Weights = list[npt.NDArray[Any]]
+
+
+class Session:
+    """The training state behind an `AMTOModel`.
+
+    Kept apart from the model so that Keras neither tracks nor saves it: what a
+    saved `AMTOModel` holds is the winner alone.
+
+    Args:
+        network: The network that answers for the model, the winner's once there
+            is one.
+        model_fn: Function that makes such networks, or `None`.
+        settings: Those of the model.
+
+    Attributes:
+        compile_args: Keyword arguments of the last `compile`.
+        engine: The engine, `None` until it is needed.
+        population: The tasks' state, `None` before the first `fit`.
+        records: The ledger's records.
+        tasks: The tasks of the last `fit`.
+        finalists: The table of the last `fit`, or `None`.
+    """
+
+    def __init__(
+        self,
+        network: keras.Model,
+        model_fn: Callable[[], keras.Model] | None,
+        settings: Settings,
+    ) -> None:
+        self.network = network
+        self.model_fn = model_fn
+        self.settings = settings
+        self.compile_args: dict[str, Any] = {}
+        self.engine: Engine | None = None
+        self.population: Population | None = None
+        self.records: list[Record] = []
+        self.tasks: tuple[Task, ...] = ()
+        self.finalists: Finalists | None = None
+        # The tasks' weights while no engine holds them: after `compile`.
+        self._weights: list[Weights] | None = None
+
+    @property
+    def ledger(self) -> Ledger:
+        """The records of all rounds so far."""
+        return Ledger(self.records)
+
+    def recompile(self, compile_args: dict[str, Any]) -> None:
+        """Drops the engine; tasks keep their weights, as a Keras model does."""
+        if self.population is not None:
+            self._weights = [
+                self.get_weights(task)
+                for task in range(self.settings.num_tasks)
+            ]
+        self.compile_args = compile_args
+        self.engine = None
+
+    def prepare(self, sample: GrossSet) -> tuple[Engine, Population]:
+        """Makes what training needs and is not there yet.
+
+        Args:
+            sample: One training batch.
+
+        Returns:
+            The engine and the population to start from.
+
+        Raises:
+            ValueError: if the model cannot be built, cloned or trained.
+        """
+        self._build(sample)
+        if self.engine is None:
+            self.engine = make_engine(
+                self.settings.engine,
+                WorkerFactory(self.network, self.model_fn, self.compile_args),
+                sample,
+                self.settings.num_tasks,
+            )
+            self.population = self._populate(self.engine, sample)
+        if self.population is None:  # pragma: no cover - for the type checker
+            raise RuntimeError("An engine without a population.")
+        return self.engine, self.population
+
+    def _build(self, sample: GrossSet) -> None:
+        with default_seeds_from(self.settings.seed, task=0):
+            build_network(self.network, sample)
+        if not self.network.trainable_variables:
+            raise ValueError(
+                f"The model {self.network.name!r} has nothing to train. "
+                "Received: a model without trainable weights. "
+                "Expected: at least one trainable layer."
+            )
+        optimizer = self.compile_args["optimizer"]
+        if not optimizer.built:
+            optimizer.build(self.network.trainable_variables)
+
+    def _populate(self, engine: Engine, sample: GrossSet) -> Population:
+        seed, num_tasks = self.settings.seed, self.settings.num_tasks
+        weights = self._weights or self._initial_weights(sample)
+        self._weights = None
+        before = self.population
+        return Population(
+            masters=tuple(engine.initial_replica(each) for each in weights),
+            states=tuple(
+                engine.initial_task_state(task, seed)
+                for task in range(num_tasks)
+            ),
+            relationships=(
+                before.relationships
+                if before
+                else initial_relationships(num_tasks)
+            ),
+            step=before.step if before else 0,
+            round=before.round if before else 0,
+        )
+
+    def _initial_weights(self, sample: GrossSet) -> list[Weights]:
+        """The model's own weights for all, or fresh ones from a function."""
+        weights = [self.network.get_weights()]
+        for task in range(1, self.settings.num_tasks):
+            if self.model_fn is None:
+                weights.append(weights[0])
+                continue
+            with default_seeds_from(self.settings.seed, task):
+                network = self.model_fn()
+                build_network(network, sample)
+            weights.append(network.get_weights())
+        return weights
+
+    def finish_round(self, population: Population, record: Record) -> None:
+        """Takes the state after a round: from here a `fit` can go on."""
+        self.population = population
+        self.records.append(record)
+
+    def show(self, replica: Replica) -> None:
+        """Puts a replica into the network that answers for the model."""
+        optimizer = replica_optimizer_variables(self.compile_args["optimizer"])
+        for variables, values in (
+            (self.network.weights, replica.weights),
+            (optimizer, replica.optimizer),
+        ):
+            for variable, value in zip(variables, values, strict=True):
+                variable.assign(value)
+
+    def get_weights(self, task: int) -> Weights:
+        """Returns copies of the weights of a task's network."""
+        if self._weights is not None:
+            return [np.array(weight) for weight in self._weights[task]]
+        if self.engine is None or self.population is None:
+            raise ValueError(
+                "The tasks have no networks yet. Received: task "
+                f"{task} before any `fit`. Expected: a call of `fit` first."
+            )
+        arrays = self.engine.to_arrays(self.population.masters[task])
+        return [np.array(weight) for weight in arrays.weights]
+
+    def set_weights(self, task: int, weights: Sequence[Any]) -> None:
+        """Replaces the weights of a task's network."""
+        old = self.get_weights(task)
+        shapes = [np.shape(weight) for weight in weights]
+        if shapes != [weight.shape for weight in old]:
+            raise ValueError(
+                f"The weights do not fit the network of task {task}. "
+                f"Received: shapes {shapes}. "
+                f"Expected: shapes {[weight.shape for weight in old]}."
+            )
+        if self._weights is not None:
+            self._weights[task] = [np.array(weight) for weight in weights]
+            return
+        engine, population = self.engine, self.population
+        if engine is None or population is None:  # pragma: no cover
+            raise RuntimeError("`get_weights` lets nobody come here.")
+        masters = list(population.masters)
+        fresh = engine.initial_replica(weights)
+        masters[task] = masters[task]._replace(weights=fresh.weights)
+        self.population = Population(
+            masters=tuple(masters),
+            states=population.states,
+            relationships=population.relationships,
+            step=population.step,
+            round=population.round,
+        )

@@ -1,0 +1,110 @@
+"""Turning what users call arrays into NumPy arrays."""
+
+from typing import Any
+
+import keras
+import numpy as np
+
+
+def to_arrays(structure: Any, label: str) -> Any:
+    """Converts every leaf of a structure to a NumPy array.
+
+    Floating-point leaves become `keras.config.floatx()`, as in `keras.Model`;
+    other types stay as they are. What is an array of the right type already is
+    not copied.
+
+    Args:
+        structure: NumPy arrays, backend tensors, pandas objects, or nested
+            dicts, lists and tuples of these. `None` stays `None`.
+        label: String, how messages call it: `"x"`, `"y"`, `"sample_weight"`.
+
+    Returns:
+        The same structure with NumPy arrays as leaves. A pandas Series becomes
+        a column of shape `(n, 1)`, as in Keras.
+
+    Raises:
+        TypeError: if a leaf is no array.
+        ValueError: if a leaf is a scalar.
+    """
+    if structure is None:
+        return None
+    return keras.tree.map_structure(
+        lambda leaf: None if leaf is None else _to_array(leaf, label),
+        structure,
+    )
+
+
+def _to_array(leaf: Any, label: str) -> np.ndarray[Any, Any]:
+    kind = type(leaf).__name__
+    if "Ragged" in kind or "Sparse" in kind or hasattr(leaf, "tocsr"):
+        raise TypeError(
+            f"`{label}` holds a ragged or sparse tensor, which cannot be "
+            "gathered sample by sample. "
+            f"Received: {type(leaf)}. "
+            "Expected: dense arrays; pad or densify it first."
+        )
+    if isinstance(leaf, np.ndarray):
+        array = leaf
+    elif isinstance(leaf, (str, bytes, bool, int, float, complex)):
+        raise TypeError(
+            f"`{label}` holds a Python scalar where an array should be. "
+            f"Received: {leaf!r} (of type {type(leaf)}). "
+            "Expected: a NumPy array, a tensor, or a pandas object; turn "
+            "lists of numbers into arrays with `np.array`."
+        )
+    elif hasattr(leaf, "to_numpy"):  # pandas
+        array = leaf.to_numpy()
+        if array.ndim == 1:
+            array = array[:, np.newaxis]
+    elif keras.ops.is_tensor(leaf):
+        array = keras.ops.convert_to_numpy(leaf)
+    elif hasattr(leaf, "__array__"):
+        array = np.asarray(leaf)
+    else:
+        raise TypeError(
+            f"`{label}` holds something that is no array. "
+            f"Received: {leaf!r} (of type {type(leaf)}). "
+            "Expected: a NumPy array, a tensor, or a pandas object."
+        )
+    if array.ndim == 0:
+        raise ValueError(
+            f"`{label}` holds a scalar, which has no sample axis. "
+            f"Received: {leaf!r}. Expected: arrays of shape `(samples, ...)`."
+        )
+    if np.issubdtype(array.dtype, np.floating):
+        return array.astype(keras.config.floatx(), copy=False)
+    return array
+
+
+def common_length(**structures: Any) -> int:
+    """Returns the number of samples that all leaves share.
+
+    Args:
+        **structures: Structures of NumPy arrays by name; `None` is left out.
+
+    Returns:
+        Integer, at least 1.
+
+    Raises:
+        ValueError: if lengths differ, or there is no sample.
+    """
+    lengths = {
+        name: [len(leaf) for leaf in keras.tree.flatten(structure)]
+        for name, structure in structures.items()
+        if structure is not None
+    }
+    distinct = {length for group in lengths.values() for length in group}
+    if len(distinct) != 1:
+        sizes = ", ".join(f"{name}: {size}" for name, size in lengths.items())
+        raise ValueError(
+            "The arrays hold different numbers of samples. "
+            f"Received: {sizes}. "
+            "Expected: one common length along the first axis."
+        )
+    (length,) = distinct
+    if length == 0:
+        raise ValueError(
+            "The data hold no sample. Received: arrays of length 0. "
+            "Expected: at least one sample."
+        )
+    return length

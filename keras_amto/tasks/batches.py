@@ -1,0 +1,115 @@
+"""Which samples make a batch: a pure function of (seed, task, step)."""
+
+import dataclasses
+import math
+
+import numpy as np
+import numpy.typing as npt
+
+from keras_amto.algorithm import Purpose
+from keras_amto.algorithm import random_stream
+
+IntArray = npt.NDArray[np.int64]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class BatchWindow:
+    """Consecutive batches as positions in the gross set.
+
+    Batch i is `order[splits[i]:splits[i + 1]]`.
+
+    Attributes:
+        order: Integer array, the positions of all batches one after another.
+        splits: Integer array of shape `(batches + 1,)`.
+    """
+
+    order: IntArray
+    splits: IntArray
+
+    def __len__(self) -> int:
+        return len(self.splits) - 1
+
+    def __getitem__(self, index: int) -> IntArray:
+        return self.order[self.splits[index] : self.splits[index + 1]]
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainingBatches:
+    """The endless sequence of a task's training batches.
+
+    A pass goes once through D_m^t in an order drawn from (seed, task, pass), in
+    batches of `batch_size` with a shorter last one, as in Keras; the next pass
+    follows without a gap. Any step can be asked for at any time.
+
+    Attributes:
+        train_indices: Integer array, the samples of D_m^t.
+        batch_size: Integer, at least 1.
+        task: Integer, m.
+        seed: Integer, at least 0.
+        shuffle: Boolean. `False` keeps the order of `train_indices`.
+    """
+
+    train_indices: IntArray
+    batch_size: int
+    task: int
+    seed: int
+    shuffle: bool = True
+
+    @property
+    def steps_per_pass(self) -> int:
+        """Number of batches in one pass over D_m^t."""
+        return math.ceil(len(self.train_indices) / self.batch_size)
+
+    def window(self, start: int, stop: int) -> BatchWindow:
+        """Returns the batches of steps `start` to `stop - 1`.
+
+        Args:
+            start: Integer, the first step, counted from 0 at the beginning of
+                training.
+            stop: Integer, the step after the last, at least `start`.
+
+        Returns:
+            A `BatchWindow` of `stop - start` batches.
+        """
+        orders: dict[int, IntArray] = {}
+        batches = []
+        for step in range(start, stop):
+            number, position = divmod(step, self.steps_per_pass)
+            if number not in orders:
+                orders[number] = self._order(number)
+            begin = position * self.batch_size
+            batches.append(orders[number][begin : begin + self.batch_size])
+        return _join(batches)
+
+    def _order(self, number: int) -> IntArray:
+        if not self.shuffle:
+            return self.train_indices
+        stream = random_stream(self.seed, Purpose.SHUFFLE, self.task, number)
+        return stream.permutation(self.train_indices)
+
+
+def in_order(indices: IntArray, batch_size: int) -> BatchWindow:
+    """Cuts a set of samples into batches, in their order, for evaluation.
+
+    Args:
+        indices: Integer array of positions.
+        batch_size: Integer, at least 1.
+
+    Returns:
+        A `BatchWindow` that covers `indices` once.
+
+    Example:
+
+    >>> [batch.tolist() for batch in in_order(np.arange(5), 2)]
+    [[0, 1], [2, 3], [4]]
+    """
+    begins = range(0, len(indices), batch_size)
+    return _join([indices[begin : begin + batch_size] for begin in begins])
+
+
+def _join(batches: list[IntArray]) -> BatchWindow:
+    lengths = [len(batch) for batch in batches]
+    return BatchWindow(
+        order=np.concatenate(batches).astype(np.int64),
+        splits=np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),
+    )
