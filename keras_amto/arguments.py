@@ -26,9 +26,7 @@ def check_integer(name: str, value: Any, minimum: int) -> int:
     return int(value)
 
 
-def check_share(
-    name: str, value: Any, zero: bool, one: bool = False
-) -> float:
+def check_share(name: str, value: Any, zero: bool, one: bool = False) -> float:
     """Returns the value as a `float` share, or says what it should be."""
     bounds = f"{'[' if zero else '('}0, 1{']' if one else ')'}"
     if not isinstance(value, numbers.Real) or isinstance(value, bool):

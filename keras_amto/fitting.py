@@ -5,11 +5,15 @@ bear the names of its operations; all numbers come from `algorithm/`, all
 training from an engine.
 """
 
+import dataclasses
+import functools
 from collections.abc import Callable
 from collections.abc import Sequence
+from typing import Any
 
 import keras
 import numpy as np
+import numpy.typing as npt
 
 from keras_amto.algorithm import Purpose
 from keras_amto.algorithm import accepts
@@ -35,6 +39,15 @@ from keras_amto.schedule import Execution
 from keras_amto.schedule import executions
 from keras_amto.selection import Finalists
 from keras_amto.selection import tabulate
+
+
+@dataclasses.dataclass(eq=False)
+class _Trial:
+    """A round's shadows, from reallocation until transfer is determined."""
+
+    probabilities: npt.NDArray[np.float64]
+    donors: npt.NDArray[np.int64]
+    shadows: list[Replica]
 
 
 class Fitting:
@@ -82,12 +95,11 @@ class Fitting:
 
         num_tasks = len(plan.tasks)
         self._masters = list(population.masters)
-        self._shadows: list[Replica] | None = None
         self._states = list(population.states)
         self._relationships = population.relationships
         self._step = population.step
         self._round = population.round
-        self._donors = self._probabilities = None
+        self._trial: _Trial | None = None
         self._best = list(population.masters)
         self._patience = initial_patience(num_tasks)
         self._transfers = 0
@@ -143,14 +155,18 @@ class Fitting:
             callback.on_round_begin(self._round)
         if len(self._masters) == 1:
             return
-        self._probabilities = donor_probabilities(
+        probabilities = donor_probabilities(
             self._relationships, self._plan.settings.selection
         )
-        self._donors = draw_donors(
-            self._probabilities,
-            random_stream(self._plan.settings.seed, Purpose.DONORS, self._round),
+        donors = draw_donors(
+            probabilities,
+            random_stream(
+                self._plan.settings.seed, Purpose.DONORS, self._round
+            ),
         )
-        self._shadows = [self._masters[donor] for donor in self._donors]
+        self._trial = _Trial(
+            probabilities, donors, [self._masters[donor] for donor in donors]
+        )
 
     def _train(self, execution: Execution) -> Logs:
         """Masters and shadows make the execution's steps on D_m^t."""
@@ -166,13 +182,11 @@ class Fitting:
                 self._plan.data,
                 self._batches[m].window(self._step, self._step + steps),
                 learning_rate,
-                lambda done, m=m: self._progress.training(
-                    begin, steps, m, done
-                ),
+                functools.partial(self._progress.training, begin, steps, m),
             )
             self._masters[m], *shadow = trained.replicas
-            if self._shadows is not None:
-                (self._shadows[m],) = shadow
+            if self._trial is not None:
+                (self._trial.shadows[m],) = shadow
             self._states[m] = trained.state
             self._master_logs[m] = self._shadow_logs[m] = None
             if execution.ends_round:
@@ -185,13 +199,13 @@ class Fitting:
         return mean
 
     def _replicas(self, m: int) -> tuple[Replica, ...]:
-        if self._shadows is None:
+        if self._trial is None:
             return (self._masters[m],)
-        return (self._masters[m], self._shadows[m])
+        return (self._masters[m], self._trial.shadows[m])
 
     def _validate(self, m: int) -> None:
         """Evaluates a task's replicas on D_m^v, unless that is done."""
-        if self._shadows is None:
+        if self._trial is None:
             self._validate_master(m)
         elif self._shadow_logs[m] is None:
             self._master_logs[m], self._shadow_logs[m] = self._evaluate(
@@ -214,23 +228,24 @@ class Fitting:
         tasks = range(len(self._masters))
         for m in tasks:
             self._validate(m)
+        trial, self._trial = self._trial, None
         master_losses = _losses_of(self._master_logs)
         shadow_losses = None
         accepted = np.zeros(len(tasks), dtype=bool)
-        if self._shadows is not None:
+        if trial is not None:
             shadow_losses = _losses_of(self._shadow_logs)
             accepted = accepts(master_losses, shadow_losses)
             self._relationships = update_relationships(
                 self._relationships,
-                self._donors,
+                trial.donors,
                 master_losses,
                 shadow_losses,
                 self._plan.settings.relationship_decay,
             )
-            for m in np.flatnonzero(accepted):
-                self._masters[m] = self._shadows[m]
-                self._master_logs[m] = self._shadow_logs[m]
-        self._shadows = None
+            for m in tasks:
+                if accepted[m]:
+                    self._masters[m] = trial.shadows[m]
+                    self._master_logs[m] = self._shadow_logs[m]
         self._round_is_open = False
         self._losses = _losses_of(self._master_logs)
         self._transfers += int(accepted.sum())
@@ -238,8 +253,8 @@ class Fitting:
         record = Record(
             round=self._round,
             step=self._step,
-            donors=self._donors,
-            donor_probabilities=self._probabilities,
+            donors=None if trial is None else trial.donors,
+            donor_probabilities=None if trial is None else trial.probabilities,
             master_losses=master_losses,
             shadow_losses=shadow_losses,
             accepted=accepted,
@@ -375,9 +390,9 @@ def mean_logs(logs: Sequence[Logs]) -> Logs:
     }
 
 
-def _losses_of(logs: Sequence[Logs | None]) -> np.ndarray:
-    return np.array([entry["loss"] for entry in logs])
+def _losses_of(logs: Sequence[Logs | None]) -> npt.NDArray[np.float64]:
+    return np.array([np.inf if e is None else e["loss"] for e in logs])
 
 
-def _plain(value: np.ndarray) -> float | np.ndarray:
+def _plain(value: Any) -> Any:
     return float(value) if np.ndim(value) == 0 else value

@@ -1,5 +1,7 @@
 """`AMTOModel`: the Keras face, and nothing else."""
 
+import dataclasses
+import os
 import random
 from collections.abc import Callable
 from collections.abc import Mapping
@@ -16,6 +18,7 @@ from keras_amto.callbacks.stock import overrides_winner
 from keras_amto.callbacks.stock import refuse_unsupported
 from keras_amto.engines import default_seeds_from
 from keras_amto.engines.workers import clone_compile_args
+from keras_amto.exporting import export_network
 from keras_amto.fitting import Fitting
 from keras_amto.ledger import Ledger
 from keras_amto.planning import plan_fit
@@ -154,7 +157,9 @@ class AMTOModel(keras.Model):
     def metrics(self) -> list[Any]:
         """The metrics of `fit`, as Keras callbacks look them up."""
         engine = self._session.engine
-        return list(self.best_model.metrics if engine is None else engine.metrics)
+        return list(
+            self.best_model.metrics if engine is None else engine.metrics
+        )
 
     def get_task_weights(self, task: int) -> list[Any]:
         """Returns the weights of a task's master, as NumPy arrays.
@@ -414,9 +419,26 @@ class AMTOModel(keras.Model):
             "winner alone."
         )
 
-    def export(self, filepath: str, *args: Any, **kwargs: Any) -> None:
-        """Exports the winner alone. Arguments as in `keras.Model.export`."""
-        self.best_model.export(filepath, *args, **kwargs)
+    def export(
+        self,
+        filepath: str | os.PathLike[str],
+        format: str = "tf_saved_model",
+        **kwargs: Any,
+    ) -> None:
+        """Exports the winner alone, each of its variables once.
+
+        Args:
+            filepath: Where to write.
+            format: As in `keras.Model.export`. Defaults to `"tf_saved_model"`.
+            **kwargs: `verbose`, `input_signature` and others, as there.
+        """
+        export_network(
+            self.best_model,
+            filepath,
+            format,
+            sample=self._session.sample,
+            **kwargs,
+        )
 
     def summary(self, *args: Any, **kwargs: Any) -> None:
         """Prints the winner's summary, as in `keras.Model.summary`."""
@@ -424,11 +446,10 @@ class AMTOModel(keras.Model):
 
     def get_config(self) -> dict[str, Any]:
         """Returns the settings and the wrapped network."""
-        settings = {
-            field: value
-            for field, value in vars(self._session.settings).items()
-        }
         network = keras.saving.serialize_keras_object(self.best_model)
+        # It is compiled as this model is, whose compile state is saved anyway.
+        network.pop("compile_config", None)
+        settings = dataclasses.asdict(self._session.settings)
         return {"model": network, **settings, "name": self.name}
 
     @classmethod
@@ -446,7 +467,7 @@ class AMTOModel(keras.Model):
 def _network_of(
     model: Any, seed: int
 ) -> tuple[keras.Model, Callable[[], keras.Model] | None]:
-    """The network that `AMTOModel` was given, and the function if it was one."""
+    """The network that was given, and the function if it was one."""
     if isinstance(model, keras.Model):
         return model, None
     received = model

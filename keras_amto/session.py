@@ -46,6 +46,7 @@ class Session:
         records: The ledger's records.
         tasks: The tasks of the last `fit`.
         finalists: The table of the last `fit`, or `None`.
+        sample: One sample of the data of the last `fit`, or `None`.
     """
 
     def __init__(
@@ -63,6 +64,7 @@ class Session:
         self.records: list[Record] = []
         self.tasks: tuple[Task, ...] = ()
         self.finalists: Finalists | None = None
+        self.sample: GrossSet | None = None
         # The tasks' weights while no engine holds them: after `compile`.
         self._weights: list[Weights] | None = None
 
@@ -94,13 +96,20 @@ class Session:
             ValueError: if the model cannot be built, cloned or trained.
         """
         self._build(sample)
+        self.sample = sample.batch(np.arange(1))
         if self.engine is None:
-            self.engine = make_engine(
-                self.settings.engine,
-                WorkerFactory(self.network, self.model_fn, self.compile_args),
-                sample,
-                self.settings.num_tasks,
+            factory = WorkerFactory(
+                self.network, self.model_fn, self.compile_args
             )
+            # The workers' own initial weights are never used, but drawing them
+            # must not take numbers from a global generator.
+            with default_seeds_from(self.settings.seed, task=0):
+                self.engine = make_engine(
+                    self.settings.engine,
+                    factory,
+                    sample,
+                    self.settings.num_tasks,
+                )
             self.population = self._populate(self.engine, sample)
         if self.population is None:  # pragma: no cover - for the type checker
             raise RuntimeError("An engine without a population.")

@@ -44,4 +44,8 @@ def random_stream(
     >>> bool(first.random() == again.random())
     True
     """
-    return np.random.default_rng([seed, int(purpose), *keys])
+    # As spawn key: a plain list of entropy ignores zeros at its end, so that
+    # the streams of (1,) and (1, 0) would be one.
+    return np.random.default_rng(
+        np.random.SeedSequence(seed, spawn_key=(int(purpose), *keys))
+    )

@@ -98,11 +98,11 @@ class AMTOCallback(RoundCallback):
                 f"Received: {selection_metric!r}. "
                 "Expected: the name of a compiled metric."
             )
-        self.patience = patience
-        self.stop_when = stop_when
-        self.min_delta = float(min_delta)
-        self.restore_best_weights = restore_best_weights
-        self.selection_metric = selection_metric
+        self.patience: int | None = patience
+        self.stop_when: str = stop_when
+        self.min_delta: float = float(min_delta)
+        self.restore_best_weights: bool = restore_best_weights
+        self.selection_metric: str = selection_metric
         self.stopped_round: int | None = None
 
     def on_train_begin(self, logs: dict[str, float] | None = None) -> None:

@@ -14,6 +14,7 @@ from keras_amto.engines.engine import TaskState
 from keras_amto.engines.engine import Trained
 from keras_amto.engines.workers import WorkerFactory
 from keras_amto.engines.workers import task_seeds
+from keras_amto.engines.workers import to_numpy
 from keras_amto.tasks import BatchWindow
 from keras_amto.tasks import GrossSet
 
@@ -84,24 +85,25 @@ class PortableEngine(Engine):
         worker = self._worker
         self._load(replica)
         _assign(worker.seeds, state.seeds)
-        # `train_on_batch` resets the metrics, so the running means are made
-        # here: the samples so far, and each log summed over them.
-        samples, sums = state.metrics or (0, {})
-        totals = dict(sums)
+        # `train_on_batch` resets the metrics, whose variables then count one
+        # batch. Keras' metrics count in sums, so the sums over the batches are
+        # what the variables would hold after all of them.
+        sums = state.metrics or (0.0,) * len(worker.metrics)
+        logs: Logs = {}
         for step in range(len(batches)):
             batch = data.batch(batches[step])
             logs = worker.model.train_on_batch(
                 batch.x, batch.y, batch.sample_weight, return_dict=True
             )
-            for name, value in logs.items():
-                total = batch.size * _to_python(value)
-                totals[name] = totals.get(name, 0.0) + total
-            samples += batch.size
+            counts = _read(worker.metrics)
+            sums = tuple(a + b for a, b in zip(sums, counts, strict=True))
             on_progress(step + 1)
+        _assign(worker.metrics, sums)
+        logs |= worker.model.get_metrics_result()
         return (
             self._current(),
-            TaskState(_read(worker.seeds), (samples, totals)),
-            {name: total / samples for name, total in totals.items()},
+            TaskState(_read(worker.seeds), sums),
+            {name: _to_python(value) for name, value in logs.items()},
         )
 
     def evaluate(
@@ -151,8 +153,7 @@ def _test_on_batch(model: keras.Model, sample: GrossSet) -> None:
 
 
 def _read(variables: Sequence[keras.Variable]) -> tuple[Any, ...]:
-    # Copied: on some backends the array is a view of the variable's memory.
-    return tuple(np.array(keras.ops.convert_to_numpy(v)) for v in variables)
+    return tuple(to_numpy(variable) for variable in variables)
 
 
 def _assign(variables: Sequence[keras.Variable], values: Sequence[Any]) -> None:

@@ -99,9 +99,7 @@ class TensorFlowEngine(Engine):
             self._loaded[index] = _current(worker)
         return Trained(
             replicas=tuple(self._loaded[: len(workers)]),  # type: ignore[arg-type]
-            state=TaskState(
-                _read(workers[0].seeds), _read(workers[0].metrics)
-            ),
+            state=TaskState(_read(workers[0].seeds), _read(workers[0].metrics)),
             logs=logs[0],
         )
 

@@ -93,8 +93,15 @@ def current_learning_rate(
     """Returns the learning rate, or `None` where a schedule sets it."""
     rate = optimizer.learning_rate
     if any(rate is variable for variable in optimizer.variables):
-        return float(keras.ops.convert_to_numpy(rate))
+        return float(to_numpy(rate))
     return None
+
+
+def to_numpy(variable: keras.Variable) -> Any:
+    """Returns a copy of the value of a variable."""
+    # Not `np.array(variable)`, nor what calls it: the method lacks the keyword
+    # `copy` that NumPy 2 asks for, and warns about.
+    return np.array(variable.__array__())
 
 
 def task_seeds(worker: Worker, task: int, seed: int) -> list[Any]:
@@ -170,7 +177,7 @@ def clone_network(
         "function that builds the model: AMTOModel(lambda: MyModel(...))."
     )
     try:
-        clone = model_fn() if model_fn else keras.models.clone_model(prototype)
+        clone = model_fn() if model_fn else _clone_uncompiled(prototype)
         build_network(clone, sample)
     except Exception as error:
         raise ValueError(
@@ -193,6 +200,16 @@ def clone_network(
     return clone
 
 
+def _clone_uncompiled(model: keras.Model) -> keras.Model:
+    # `clone_model` would also clone what the model was compiled with, and fail
+    # at a custom loss or optimizer that is not registered.
+    compiled, model.compiled = model.compiled, False
+    try:
+        return keras.models.clone_model(model)
+    finally:
+        model.compiled = compiled
+
+
 def _signature(model: keras.Model) -> list[tuple[Any, ...]]:
     return [(tuple(v.shape), v.dtype, v.trainable) for v in model.weights]
 
@@ -206,11 +223,14 @@ def clone_compile_args(compile_args: dict[str, Any]) -> dict[str, Any]:
     args = dict(compile_args)
     args["optimizer"] = _clone(args["optimizer"], "optimizer")
     for name in ("metrics", "weighted_metrics"):
-        args[name] = keras.tree.map_structure(
-            lambda m: _clone(m, name) if isinstance(m, keras.Metric) else m,
-            args[name],
-        )
+        args[name] = keras.tree.map_structure(_clone_metric, args[name])
     return args
+
+
+def _clone_metric(metric: Any) -> Any:
+    if isinstance(metric, keras.Metric):
+        return _clone(metric, "metric")
+    return metric
 
 
 def _clone(instance: Any, label: str) -> Any:

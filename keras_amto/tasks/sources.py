@@ -75,7 +75,10 @@ def _is_dataset(x: Any) -> bool:
 
 
 def _read_dataset(dataset: Any) -> tuple[tuple[Any, Any, Any], int]:
-    if dataset.cardinality() == sys.modules["tensorflow"].data.INFINITE_CARDINALITY:
+    if (
+        dataset.cardinality()
+        == sys.modules["tensorflow"].data.INFINITE_CARDINALITY
+    ):
         raise ValueError(
             "The dataset never ends, so it cannot be split into training and "
             f"validation sets. Received: {dataset}. "

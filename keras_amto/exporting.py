@@ -1,0 +1,81 @@
+"""Writing a network as a SavedModel that holds each variable once."""
+
+import os
+from typing import Any
+
+import keras
+
+from keras_amto.tasks import GrossSet
+
+
+def export_network(
+    model: keras.Model,
+    filepath: str | os.PathLike[str],
+    format: str = "tf_saved_model",
+    verbose: bool | None = None,
+    input_signature: Any = None,
+    sample: GrossSet | None = None,
+    **kwargs: Any,
+) -> None:
+    """Exports a network for inference, as `keras.Model.export` does.
+
+    `keras.Model.export` writes every variable twice on the TensorFlow backend
+    (github.com/keras-team/keras/issues/23553): once as Keras variable, once as
+    the TensorFlow variable behind it. Here the TensorFlow variables alone are
+    listed, which the endpoint uses, so each is written once. Endpoint, variable
+    lists and signatures are those of Keras.
+
+    Args:
+        model: A built Keras model.
+        filepath: Where to write.
+        format: As in Keras; only `"tf_saved_model"` differs.
+        verbose: As in Keras.
+        input_signature: As in Keras.
+        sample: A batch that the model was trained on, from which the signature
+            of a subclassed model is read, or `None`.
+        **kwargs: As in Keras.
+    """
+    if format == "tf_saved_model" and keras.config.backend() == "tensorflow":
+        signature = input_signature or _signature(model, sample)
+        if signature is not None and not kwargs:
+            _export_saved_model(model, str(filepath), verbose, signature)
+            return
+    model.export(
+        filepath,
+        format=format,
+        verbose=verbose,
+        input_signature=input_signature,
+        **kwargs,
+    )
+
+
+def _export_saved_model(
+    model: keras.Model, filepath: str, verbose: bool | None, signature: Any
+) -> None:
+    archive = keras.export.ExportArchive()
+    archive.add_endpoint("serve", model.__call__, signature)
+    for name in (
+        "variables",
+        "trainable_variables",
+        "non_trainable_variables",
+    ):
+        values = [variable.value for variable in getattr(model, name)]
+        archive.add_variable_collection(name, values)
+    archive.write_out(filepath, verbose=True if verbose is None else verbose)
+
+
+def _signature(model: keras.Model, sample: GrossSet | None) -> Any:
+    """The inputs of a model: one argument, in the structure it takes."""
+    try:
+        inputs = model.input
+    except (AttributeError, ValueError):  # subclassed: no symbolic inputs
+        if sample is None:
+            return None
+        inputs = sample.x
+    return [keras.tree.map_structure(_input_spec, inputs)]
+
+
+def _input_spec(tensor: Any) -> keras.InputSpec:
+    return keras.InputSpec(
+        shape=(None, *tensor.shape[1:]), dtype=str(tensor.dtype)
+    )

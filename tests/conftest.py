@@ -1,0 +1,29 @@
+"""What every test shares."""
+
+import os
+import pathlib
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import hypothesis
+import keras
+import pytest
+
+hypothesis.settings.register_profile(
+    "steady", deadline=None, derandomize=True, max_examples=50
+)
+hypothesis.settings.load_profile("steady")
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(autouse=True)
+def _seeded() -> None:
+    """Makes a test depend on itself alone."""
+    keras.utils.set_random_seed(0)
+
+
+needs_tensorflow = pytest.mark.skipif(
+    keras.config.backend() != "tensorflow",
+    reason="is about the TensorFlow backend",
+)

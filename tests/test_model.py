@@ -1,0 +1,571 @@
+"""`AMTOModel` as its user meets it."""
+
+import json
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+
+import keras_amto
+from keras_amto.algorithm import accepts
+from keras_amto.algorithm import donor_probabilities
+from keras_amto.algorithm import harmonic_accuracy
+from keras_amto.algorithm import update_relationships
+from tests.conftest import needs_tensorflow
+from tests.data import digits
+from tests.networks import compiled
+from tests.networks import mlp
+
+pytestmark = needs_tensorflow
+
+
+def amto(model=None, num_tasks=3, transfer_interval=4, seed=0, **settings):
+    return keras_amto.AMTOModel(
+        mlp() if model is None else model,
+        num_tasks,
+        transfer_interval,
+        seed=seed,
+        **settings,
+    )
+
+
+def fit(model, size=150, **arguments):
+    x, y = digits(size)
+    return model.fit(
+        x, y, **(dict(batch_size=16, epochs=2, verbose=0) | arguments)
+    )
+
+
+@pytest.fixture(scope="module")
+def trained():
+    """One model for tests that only look."""
+    keras.utils.set_random_seed(0)
+    model = compiled(amto(mlp(dropout=0.1)))
+    fit(model, epochs=4)
+    return model
+
+
+# What training leaves behind
+
+
+def test_the_selected_model_answers(trained):
+    x, y = digits()
+    np.testing.assert_array_equal(
+        trained.predict(x, verbose=0), trained.best_model.predict(x, verbose=0)
+    )
+    np.testing.assert_allclose(
+        trained.predict_on_batch(x[:5]), trained(x[:5]), atol=1e-6
+    )
+    loss, accuracy = trained.evaluate(x, y, verbose=0)
+    assert accuracy > 0.5
+    predicted = trained.predict(x, verbose=0).argmax(axis=1)
+    assert accuracy == pytest.approx((predicted == y).mean())
+    assert trained.test_on_batch(x, y)[0] == pytest.approx(loss, rel=1e-5)
+
+
+def test_the_history_has_keras_keys_and_the_transfers(trained):
+    history = trained.history.history
+    assert set(history) == {
+        "loss",
+        "accuracy",
+        "val_loss",
+        "val_accuracy",
+        "transfers",
+    }
+    assert all(len(values) == 4 for values in history.values())
+    assert sum(history["transfers"]) == sum(
+        record.accepted.sum() for record in trained.ledger
+    )
+
+
+def test_the_ledger_alone_rebuilds_every_decision(trained, tmp_path):
+    trained.ledger.save(tmp_path / "run.jsonl")
+    ledger = keras_amto.Ledger.load(tmp_path / "run.jsonl")
+    assert ledger == trained.ledger
+    relationships = np.zeros((3, 3))
+    best, wait = np.full(3, np.inf), np.zeros(3, int)
+    for number, record in enumerate(ledger):
+        assert record.round == number
+        np.testing.assert_array_equal(
+            record.donor_probabilities, donor_probabilities(relationships)
+        )
+        relationships = update_relationships(
+            relationships,
+            record.donors,
+            record.master_losses,
+            record.shadow_losses,
+        )
+        np.testing.assert_array_equal(record.relationships, relationships)
+        np.testing.assert_array_equal(
+            record.accepted, accepts(record.master_losses, record.shadow_losses)
+        )
+        after = np.minimum(record.master_losses, record.shadow_losses)
+        wait = np.where(after < best, 0, wait + 1)
+        best = np.minimum(best, after)
+        np.testing.assert_array_equal(record.wait, wait)
+    assert [record.step for record in ledger] == [
+        min(4 * (i + 1), 36) for i in range(9)
+    ]
+
+
+def test_the_winner_has_the_highest_harmonic_accuracy(trained):
+    table = trained.finalists
+    assert table.accuracies.shape == table.losses.shape == (3, 3)
+    np.testing.assert_allclose(
+        table.harmonic_accuracies, harmonic_accuracy(table.accuracies)
+    )
+    assert table.harmonic_accuracies[table.winner] == max(
+        table.harmonic_accuracies
+    )
+    assert trained.best_task == table.winner
+    assert (table.criterion, table.metric) == ("harmonic_accuracy", "accuracy")
+    x, y = digits(150)
+    for k, task in enumerate(trained.tasks):
+        loss, accuracy = trained.evaluate(
+            x[task.validation_indices], y[task.validation_indices], verbose=0
+        )
+        assert accuracy == pytest.approx(table.accuracies[table.winner, k])
+        assert loss == pytest.approx(table.losses[table.winner, k], rel=1e-4)
+    assert "winner by harmonic_accuracy" in str(table)
+
+
+def test_validation_logs_are_means_over_the_tasks(trained):
+    # The last epoch ends with a round: its losses are those of the masters.
+    last = trained.ledger[-1]
+    after = np.minimum(last.master_losses, last.shadow_losses)
+    assert trained.history.history["val_loss"][-1] == pytest.approx(
+        after.mean()
+    )
+
+
+def test_one_seed_gives_one_run():
+    def run(seed):
+        keras.utils.set_random_seed(3)
+        model = compiled(amto(mlp(dropout=0.3), seed=seed))
+        fit(model)
+        return model
+
+    one, again, other = run(1), run(1), run(2)
+    assert one.ledger == again.ledger
+    for a, b in zip(one.get_weights(), again.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert one.ledger != other.ledger
+
+
+def test_without_a_seed_pythons_random_decides():
+    def seed():
+        keras.utils.set_random_seed(7)
+        return amto(seed=None).get_config()["seed"]
+
+    assert seed() == seed()
+
+
+# One task
+
+
+def test_one_task_has_no_shadow():
+    model = compiled(amto(num_tasks=1))
+    fit(model)
+    record = model.ledger[0]
+    assert record.donors is None
+    assert record.shadow_losses is None
+    assert record.donor_probabilities is None
+    assert not record.accepted.any()
+    assert model.best_task == 0
+    assert len(model._session.engine._workers) == 1
+    assert model.history.history["transfers"] == [0, 0]
+
+
+@pytest.mark.parametrize("engine", ["portable", "tensorflow"])
+def test_one_task_costs_one_fit_and_equals_plain_training(engine):
+    """As many gradient steps as `fit`, on the same batches, bit for bit."""
+    from keras_amto.tasks import TrainingBatches
+
+    network = mlp()
+    start = network.get_weights()
+    steps = []
+
+    class Counting(keras.optimizers.SGD):
+        def apply(self, *args, **kwargs):
+            steps.append(1)
+            return super().apply(*args, **kwargs)
+
+    model = amto(network, num_tasks=1, engine=engine)
+    compiled(model, optimizer=Counting(0.1, momentum=0.9), run_eagerly=False)
+    fit(
+        model,
+        callbacks=[
+            keras_amto.AMTOCallback(patience=None, restore_best_weights=False)
+        ],
+    )
+    assert model.optimizer.iterations.numpy() == 2 * 9
+
+    plain = compiled(mlp())
+    plain.set_weights(start)
+    x, y = digits(150)
+    batches = TrainingBatches(model.tasks[0].train_indices, 16, 0, 0)
+    window = batches.window(0, 18)
+    for step in range(18):
+        plain.train_on_batch(x[window[step]], y[window[step]])
+    for a, b in zip(model.get_weights(), plain.get_weights(), strict=True):
+        if engine == "portable":
+            np.testing.assert_array_equal(a, b)
+        else:
+            np.testing.assert_allclose(a, b, atol=1e-6)
+
+
+# Healing
+
+
+def poisoned(model, *tasks):
+    for task in tasks:
+        weights = model.get_task_weights(task)
+        model.set_task_weights(task, [weight * np.nan for weight in weights])
+    return model
+
+
+@pytest.mark.parametrize("engine", ["portable", "tensorflow"])
+def test_a_task_of_nan_weights_is_healed_by_a_donor(engine):
+    model = compiled(amto(engine=engine))
+    fit(model)
+    before = len(model.ledger)
+    fit(poisoned(model, 0))
+    record = model.ledger[before]
+    assert not np.isfinite(record.master_losses[0])
+    assert np.isfinite(record.shadow_losses[0])
+    assert record.accepted[0]
+    moved = record.relationships - model.ledger[before - 1].relationships
+    assert moved[0, record.donors[0]] == pytest.approx(1.0)
+    assert all(np.isfinite(w).all() for w in model.get_task_weights(0))
+    assert np.isfinite(model.ledger[before + 1].master_losses).all()
+
+
+def test_a_diverged_donor_is_never_accepted():
+    model = compiled(amto())
+    fit(model)
+    before = len(model.ledger)
+    fit(poisoned(model, 0))
+    record = model.ledger[before]
+    from_zero = record.donors == 0
+    assert from_zero.any()
+    assert not np.isfinite(record.shadow_losses[from_zero]).any()
+    assert not record.accepted[from_zero].any()
+
+
+def test_a_population_that_diverged_stops_with_an_error_that_says_so():
+    model = compiled(amto())
+    fit(model)
+    winner = model.get_weights()
+    with pytest.raises(RuntimeError, match="All 3 tasks have diverged: after"):
+        fit(poisoned(model, 0, 1, 2))
+    for a, b in zip(model.get_weights(), winner, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+# Fitting again
+
+
+def test_a_second_fit_continues_from_the_tasks_states():
+    model = compiled(amto(mlp(dropout=0.3)))
+    fit(model, epochs=2)
+    fit(model, epochs=4, initial_epoch=2)
+    # The first ends with a round that is cut short, the second begins one.
+    steps = [record.step for record in model.ledger]
+    assert steps == [4, 8, 12, 16, 18, 22, 26, 30, 34, 36]
+    assert model.history.epoch == [2, 3]
+
+
+def test_fits_that_end_with_a_round_equal_one_long_fit():
+    def run(*epochs):
+        keras.utils.set_random_seed(3)
+        model = compiled(amto(mlp(dropout=0.3), transfer_interval=3))
+        for first, last in zip((0, *epochs), epochs, strict=False):
+            fit(
+                model,
+                initial_epoch=first,
+                epochs=last,
+                callbacks=[
+                    keras_amto.AMTOCallback(
+                        patience=None, restore_best_weights=False
+                    )
+                ],
+            )
+        return model
+
+    once, twice = run(4), run(2, 4)
+    for a, b in zip(once.ledger[:-1], twice.ledger[:-1], strict=True):
+        np.testing.assert_array_equal(a.master_losses, b.master_losses)
+        np.testing.assert_array_equal(a.shadow_losses, b.shadow_losses)
+    for a, b in zip(once.get_weights(), twice.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_compiling_again_keeps_the_weights_and_resets_the_optimizer():
+    model = compiled(amto())
+    fit(model)
+    weights = model.get_task_weights(1)
+    compiled(model, optimizer=keras.optimizers.Adam(0.001))
+    for a, b in zip(model.get_task_weights(1), weights, strict=True):
+        np.testing.assert_array_equal(a, b)
+    rounds = len(model.ledger)
+    fit(model, epochs=1)
+    assert len(model.ledger) > rounds
+    assert model.optimizer.iterations.numpy() <= 9
+
+
+def test_layers_unfrozen_between_two_fits_train_in_the_second():
+    base = keras.Sequential(
+        [keras.Input((64,)), keras.layers.Dense(8, "relu")], name="base"
+    )
+    base.trainable = False
+    network = keras.Sequential(
+        [keras.Input((64,)), base, keras.layers.Dense(10, "softmax")]
+    )
+    frozen = base.get_weights()
+    model = compiled(amto(network))
+    fit(model)
+    for task in range(3):
+        np.testing.assert_array_equal(
+            model.get_task_weights(task)[0], frozen[0]
+        )
+    base.trainable = True
+    compiled(model)
+    fit(model)
+    assert np.abs(model.best_model.get_weights()[0] - frozen[0]).max() > 1e-3
+
+
+# Functions
+
+
+def test_a_function_is_called_once_a_task_under_its_seed():
+    starts = []
+
+    class Start(keras_amto.callbacks.RoundCallback):
+        def on_train_begin(self, logs=None):
+            starts.append([self.model.get_task_weights(m)[0] for m in range(3)])
+
+    for _ in range(2):
+        model = compiled(amto(mlp))
+        fit(model, callbacks=[Start()])
+    first, second = starts
+    assert np.abs(first[0] - first[1]).max() > 0.01
+    assert np.abs(first[1] - first[2]).max() > 0.01
+    for a, b in zip(first, second, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_a_function_leaves_global_random_numbers_alone():
+    import random
+
+    random.seed(5)
+    np.random.seed(5)
+    expected = random.random(), np.random.random()
+    random.seed(5)
+    np.random.seed(5)
+    fit(compiled(amto(mlp)), epochs=1)
+    assert (random.random(), np.random.random()) == expected
+
+
+def test_a_model_starts_all_tasks_from_its_own_weights():
+    network = mlp()
+    start = network.get_weights()[0]
+
+    class Start(keras_amto.callbacks.RoundCallback):
+        def on_train_begin(self, logs=None):
+            for m in range(3):
+                np.testing.assert_array_equal(
+                    self.model.get_task_weights(m)[0], start
+                )
+
+    fit(compiled(amto(network)), callbacks=[Start()])
+
+
+# Data
+
+
+def test_frames_and_datasets_train_as_arrays_do():
+    import tensorflow as tf
+
+    x, y = digits(150)
+    runs = []
+    for given in (
+        dict(x=x, y=y),
+        dict(x=pd.DataFrame(x), y=y),
+        dict(x=tf.data.Dataset.from_tensor_slices((x, y)).batch(16)),
+    ):
+        keras.utils.set_random_seed(3)
+        model = compiled(amto())
+        if "y" in given:
+            given["batch_size"] = 16
+        model.fit(**given, epochs=2, verbose=0)
+        runs.append(model.ledger)
+    assert runs[0] == runs[1] == runs[2]
+
+
+def test_the_data_are_held_once():
+    x, y = digits(150)
+    model = compiled(amto())
+    model.fit(x, y, verbose=0)
+    assert not model._session.engine._tensors  # nothing is kept afterwards
+
+
+def test_a_holdout_selects_and_stays_clean():
+    x, y = digits(150)
+    model = compiled(amto(holdout_split=0.2, stratify=True))
+    fit(model)
+    holdout = model.tasks[0].holdout_indices
+    assert len(holdout) >= 30
+    for task in model.tasks:
+        assert not set(holdout) & set(task.train_indices)
+        assert not set(holdout) & set(task.validation_indices)
+    table = model.finalists
+    assert table.criterion == "clean"
+    assert table.clean_accuracies[table.winner] == max(table.clean_accuracies)
+    loss, accuracy = model.evaluate(x[holdout], y[holdout], verbose=0)
+    assert accuracy == pytest.approx(table.clean_accuracies[table.winner])
+
+
+def test_validation_data_select_and_give_the_val_logs():
+    x, y = digits(300)
+    model = compiled(amto())
+    history = fit(model, validation_data=(x[150:], y[150:]))
+    table = model.finalists
+    assert table.criterion == "clean"
+    loss, accuracy = model.evaluate(x[150:], y[150:], verbose=0)
+    assert accuracy == pytest.approx(max(table.clean_accuracies))
+    assert 0 < history.history["val_accuracy"][-1] <= 1
+
+
+def test_validation_steps_limit_the_validation_data():
+    x, y = digits(300)
+    one, other = compiled(amto()), compiled(amto())
+    weights = one.get_weights()
+    other.set_weights(weights)
+    a = fit(one, validation_data=(x[150:], y[150:]), validation_steps=2)
+    b = fit(other, validation_data=(x[150:182], y[150:182]))
+    assert a.history["val_loss"] == b.history["val_loss"]
+
+
+def test_uniform_selection_draws_all_donors_alike():
+    model = compiled(amto(selection="uniform"))
+    fit(model)
+    for record in model.ledger:
+        np.testing.assert_array_equal(
+            record.donor_probabilities, (1 - np.eye(3)) / 2
+        )
+    assert model.ledger[-1].relationships.any()
+
+
+def test_the_argument_validation_split_is_the_share_of_each_task():
+    model = compiled(amto())
+    fit(model, validation_split=0.4)
+    sizes = {len(task.validation_indices) for task in model.tasks}
+    assert sizes == {60}
+    sets = {tuple(task.validation_indices) for task in model.tasks}
+    assert len(sets) == 3
+
+
+# Saving
+
+
+def test_before_any_fit_the_model_as_given_answers():
+    network = mlp()
+    x, _ = digits(20)
+    expected = network.predict(x, verbose=0)
+    model = amto(network)
+    assert model.best_model is network
+    np.testing.assert_array_equal(model.predict(x, verbose=0), expected)
+    np.testing.assert_allclose(model(x), expected, atol=1e-6)
+    assert model.best_task is None
+    assert model.finalists is None
+    assert len(model.ledger) == 0
+    assert model.tasks == ()
+
+
+@pytest.mark.parametrize("fitted", [False, True])
+def test_saving_round_trips_settings_compile_state_and_winner(tmp_path, fitted):
+    settings = dict(
+        holdout_split=0.1, selection="uniform", stratify=True,
+        engine="tensorflow", relationship_decay=0.8, name="wrapped",
+    )  # fmt: skip
+    model = compiled(amto(mlp(dropout=0.1), **settings))
+    if fitted:
+        fit(model)
+        model.optimizer.learning_rate = 0.025
+    model.save(tmp_path / "m.keras")
+    again = keras.models.load_model(tmp_path / "m.keras")
+    for one, other in (
+        (again.get_config(), model.get_config()),
+        (again.get_compile_config(), model.get_compile_config()),
+    ):
+        # As text: a tuple is a list once it was saved.
+        assert json.dumps(one) == json.dumps(other)
+    x, y = digits(300)
+    np.testing.assert_array_equal(
+        again.predict(x, verbose=0), model.predict(x, verbose=0)
+    )
+    assert again.evaluate(x, y, verbose=0) == model.evaluate(x, y, verbose=0)
+    for a, b in zip(
+        again.optimizer.variables, model.optimizer.variables, strict=True
+    ):
+        np.testing.assert_array_equal(a.numpy(), b.numpy())
+    fit(again)
+    assert len(again.ledger) > 0
+
+
+def test_the_best_model_loads_without_keras_amto(trained, tmp_path):
+    x, _ = digits(20)
+    trained.best_model.save(tmp_path / "best.keras")
+    np.save(tmp_path / "x.npy", x)
+    code = (
+        "import sys, keras, numpy as np; "
+        f"m = keras.models.load_model(r'{tmp_path / 'best.keras'}'); "
+        f"np.save(r'{tmp_path / 'p.npy'}', "
+        f"m.predict(np.load(r'{tmp_path / 'x.npy'}'), verbose=0)); "
+        "assert 'keras_amto' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=tmp_path)
+    np.testing.assert_allclose(
+        np.load(tmp_path / "p.npy"), trained.predict(x, verbose=0), atol=1e-6
+    )
+
+
+def test_the_export_holds_each_variable_of_the_wrapped_model_once(
+    trained, tmp_path
+):
+    import tensorflow as tf
+
+    trained.export(tmp_path / "served", verbose=False)
+    prefix = str(tmp_path / "served" / "variables" / "variables")
+    stored = [
+        shape
+        for name, shape in tf.train.list_variables(prefix)
+        if name != "_CHECKPOINTABLE_OBJECT_GRAPH"
+    ]
+    wrapped = [list(v.shape) for v in trained.best_model.variables]
+    assert sorted(stored) == sorted(wrapped)
+    x, _ = digits(50)
+    served = tf.saved_model.load(str(tmp_path / "served"))
+    np.testing.assert_allclose(
+        served.serve(x), trained.predict(x, verbose=0), atol=1e-5
+    )
+    assert len(served.variables) == len(wrapped)
+    layer = keras.layers.TFSMLayer(tmp_path / "served")
+    np.testing.assert_allclose(layer(x), served.serve(x), atol=1e-6)
+
+
+def test_summary_is_the_winners(trained):
+    lines = []
+    trained.summary(print_fn=lambda line, **_: lines.append(line))
+    assert trained.best_model.name in "\n".join(lines)
+
+
+def test_weights_can_be_saved_alone(trained, tmp_path):
+    trained.save_weights(tmp_path / "w.weights.h5")
+    other = compiled(amto(mlp(dropout=0.1)))
+    other.load_weights(tmp_path / "w.weights.h5")
+    for a, b in zip(other.get_weights(), trained.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
