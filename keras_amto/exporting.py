@@ -1,6 +1,8 @@
 """Writing a network as a SavedModel that holds each variable once."""
 
+import inspect
 import os
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -53,7 +55,7 @@ def _export_saved_model(
     model: keras.Model, filepath: str, verbose: bool | None, signature: Any
 ) -> None:
     archive = keras.export.ExportArchive()
-    archive.add_endpoint("serve", model.__call__, signature)
+    archive.add_endpoint("serve", _inference(model), signature)
     for name in (
         "variables",
         "trainable_variables",
@@ -62,6 +64,13 @@ def _export_saved_model(
         values = [variable.value for variable in getattr(model, name)]
         archive.add_variable_collection(name, values)
     archive.write_out(filepath, verbose=True if verbose is None else verbose)
+
+
+def _inference(model: keras.Model) -> Callable[[Any], Any]:
+    """The model as `predict` calls it: some layers train unless told not to."""
+    if "training" in inspect.signature(model.call).parameters:
+        return lambda inputs: model(inputs, training=False)
+    return lambda inputs: model(inputs)
 
 
 def _signature(model: keras.Model, sample: GrossSet | None) -> Any:

@@ -244,6 +244,16 @@ class AMTOModel(keras.Model):
         if self.best_model.built:
             self.optimizer.build(self.best_model.trainable_variables)
 
+    def get_compile_config(self) -> dict[str, Any]:
+        """Returns the arguments of `compile`. Called by Keras."""
+        config: dict[str, Any] = super().get_compile_config()
+        # With its loss scaling: Keras would wrap it again only where the
+        # policy of mixed precision is global while the model is loaded.
+        config["optimizer"] = keras.saving.serialize_keras_object(
+            self.optimizer
+        )
+        return config
+
     def compile_from_config(self, config: dict[str, Any]) -> None:
         """Compiles with what a saved model holds. Called by Keras."""
         self.compile(**keras.saving.deserialize_keras_object(config))
@@ -386,7 +396,12 @@ class AMTOModel(keras.Model):
 
     def call(self, inputs: Any, training: Any = None, mask: Any = None) -> Any:
         """Calls the winner."""
-        return self.best_model(inputs, training=training, mask=mask)
+        given = {"training": training, "mask": mask}
+        return self.best_model(
+            inputs,
+            # Only what is said: a layer may have a default of its own.
+            **{k: value for k, value in given.items() if value is not None},
+        )
 
     def build(self, input_shape: Any) -> None:
         """Builds the winner's network, if it is not built."""

@@ -1,0 +1,52 @@
+# `make demo` and `make test` set everything up by themselves, in .venv, from
+# the pinned requirements.lock. They need Python 3.11 or newer and nothing else.
+
+PYTHON ?= $(shell for p in python3 python3.11 python3.12 python3.13; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
+	&& echo $$p && break; done)
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := -m pip --quiet --disable-pip-version-check
+
+export TF_CPP_MIN_LOG_LEVEL ?= 3
+
+.PHONY: demo test lint types unit test-jax test-torch benchmark clean
+
+demo: $(VENV)/ready
+	$(BIN)/python examples/quickstart_digits.py
+
+test: lint types unit test-jax
+
+lint: $(VENV)/ready
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/ready
+	$(BIN)/mypy
+
+unit: $(VENV)/ready
+	KERAS_BACKEND=tensorflow $(BIN)/python -m pytest -n 2
+
+# What runs on every backend: the pure parts and the portable engine.
+PORTABLE := tests/algorithm tests/tasks tests/callbacks/test_amto_callback.py \
+	tests/engines/test_portable.py tests/test_arguments.py
+
+test-jax: $(VENV)/ready
+	KERAS_BACKEND=jax $(BIN)/python -m pytest $(PORTABLE)
+
+test-torch: $(VENV)-torch/ready
+	KERAS_BACKEND=torch $(VENV)-torch/bin/python -m pytest $(PORTABLE)
+
+benchmark: $(VENV)/ready
+	$(BIN)/python benchmarks/replica_step.py
+
+$(VENV)/ready $(VENV)-torch/ready: requirements.lock setup.cfg
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed."; exit 1; }
+	$(PYTHON) -m venv $(@D)
+	$(@D)/bin/python $(PIP) install -r requirements.lock
+	$(if $(findstring torch,$@),$(@D)/bin/python $(PIP) install torch==2.13.0)
+	$(@D)/bin/python $(PIP) install --no-deps --editable .
+	touch $@
+
+clean:
+	rm -rf $(VENV) $(VENV)-torch build dist *.egg-info

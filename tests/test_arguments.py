@@ -1,0 +1,208 @@
+"""What bad input gets: a clear error, and a model that is still usable."""
+
+import keras
+import numpy as np
+import pytest
+
+import keras_amto
+from tests.conftest import needs_tensorflow
+from tests.data import digits
+from tests.networks import compiled
+from tests.networks import mlp
+
+x, y = digits(60)
+
+
+class Unclonable(keras.Model):
+    """Its configuration does not say how it was made."""
+
+    def __init__(self, function):
+        super().__init__()
+        self.function = function
+        self.out = keras.layers.Dense(10, "softmax")
+
+    def call(self, inputs):
+        return self.out(self.function(inputs))
+
+
+def assert_helpful(raised, message):
+    text = str(raised.value)
+    assert "Received" in text
+    assert "Expected" in text
+
+
+@pytest.mark.parametrize(
+    ("settings", "error", "message"),
+    [
+        (dict(model=None), TypeError, "no Keras model"),
+        (dict(model="mobilenet"), TypeError, "no Keras model"),
+        (dict(model=lambda: 3), TypeError, "no Keras model"),
+        (dict(model=keras.Sequential), TypeError, "no Keras model"),
+        (dict(num_tasks=0), ValueError, "`num_tasks` is too small"),
+        (dict(num_tasks=2.0), TypeError, "`num_tasks` is no integer"),
+        (dict(num_tasks=True), TypeError, "`num_tasks` is no integer"),
+        (dict(transfer_interval=0), ValueError, "`transfer_interval`"),
+        (dict(transfer_interval="100"), TypeError, "`transfer_interval`"),
+        (dict(validation_split=0.0), ValueError, "`validation_split`"),
+        (dict(validation_split=1.0), ValueError, "`validation_split`"),
+        (dict(validation_split=np.nan), ValueError, "`validation_split`"),
+        (dict(validation_split="0.1"), TypeError, "`validation_split`"),
+        (dict(holdout_split=-0.1), ValueError, "`holdout_split`"),
+        (dict(holdout_split=1), ValueError, "`holdout_split`"),
+        (dict(selection="best"), ValueError, "'adaptive', 'uniform'"),
+        (dict(selection=None), ValueError, "`selection` is unknown"),
+        (dict(stratify="yes"), TypeError, "`stratify` is no boolean"),
+        (dict(stratify=y), TypeError, "`stratify` is no boolean"),
+        (dict(engine="jax"), ValueError, "`engine` is unknown"),
+        (dict(seed=-1), ValueError, "`seed` is too small"),
+        (dict(seed=0.5), TypeError, "`seed` is no integer"),
+        (dict(relationship_decay=0), ValueError, "`relationship_decay`"),
+        (dict(relationship_decay=1.5), ValueError, "`relationship_decay`"),
+    ],
+)
+def test_settings_are_checked_when_the_model_is_made(settings, error, message):
+    with pytest.raises(error, match=message) as raised:
+        keras_amto.AMTOModel(**({"model": mlp()} | settings))
+    assert_helpful(raised, message)
+
+
+@needs_tensorflow
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        (dict(x=None), ValueError, "nothing to train on"),
+        (dict(y=y[:9]), ValueError, "different numbers of samples"),
+        (dict(x=x[:1], y=y[:1]), ValueError, "leaves no sample"),
+        (dict(batch_size=0), ValueError, "`batch_size` is too small"),
+        (dict(batch_size=2.5), TypeError, "`batch_size` is no integer"),
+        (dict(epochs=-1), ValueError, "`epochs` is too small"),
+        (dict(epochs="3"), TypeError, "`epochs` is no integer"),
+        (dict(initial_epoch=-1), ValueError, "`initial_epoch`"),
+        (dict(steps_per_epoch=0), ValueError, "`steps_per_epoch`"),
+        (dict(validation_split=1.0), ValueError, "`validation_split`"),
+        (dict(validation_split=0.999), ValueError, "leaves no sample"),
+        (dict(validation_steps=0), ValueError, "`validation_steps`"),
+        (dict(validation_batch_size=-3), ValueError, "batch_size"),
+        (dict(validation_freq=0), ValueError, "`validation_freq`"),
+        (dict(validation_freq="ever"), TypeError, "`validation_freq`"),
+        (dict(validation_data=(x, y[:3])), ValueError, "different numbers"),
+        (dict(sample_weight=np.ones(3)), ValueError, "different numbers"),
+        (
+            dict(sample_weight=np.ones(60), class_weight={0: 1}),
+            ValueError,
+            "cannot be used together",
+        ),
+        (dict(callbacks=["stop"]), TypeError, "`callbacks` holds something"),
+    ],
+)
+def test_arguments_of_fit_are_checked_before_the_first_step(
+    arguments, error, message
+):
+    model = compiled(keras_amto.AMTOModel(mlp(), 2, 3, seed=0))
+    before = model.get_weights()
+    with pytest.raises(error, match=message) as raised:
+        model.fit(**({"x": x, "y": y, "verbose": 0} | arguments))
+    assert_helpful(raised, message)
+    for a, b in zip(model.get_weights(), before, strict=True):
+        np.testing.assert_array_equal(a, b)
+    model.fit(x, y, verbose=0)
+    assert len(model.ledger) > 0
+
+
+@needs_tensorflow
+def test_a_model_that_was_not_compiled_is_refused():
+    with pytest.raises(ValueError, match="not compiled") as raised:
+        keras_amto.AMTOModel(mlp()).fit(x, y)
+    assert_helpful(raised, "")
+
+
+def models():
+    frozen = mlp()
+    frozen.trainable = False
+    return [
+        (frozen, "nothing to train"),
+        (Unclonable(lambda inputs: inputs), "cannot be cloned|faithfully"),
+        (
+            keras.Sequential(
+                [keras.layers.Conv2D(2, 3), keras.layers.Dense(10)]
+            ),
+            "cannot be built from the data",
+        ),
+    ]
+
+
+@needs_tensorflow
+@pytest.mark.parametrize("index", range(3))
+def test_a_model_that_cannot_be_used_is_refused(index):
+    network, message = models()[index]
+    model = compiled(keras_amto.AMTOModel(network, 2, seed=0))
+    with pytest.raises(ValueError, match=message) as raised:
+        model.fit(x, y, verbose=0)
+    assert_helpful(raised, message)
+
+
+@needs_tensorflow
+def test_an_unclonable_model_works_as_a_function():
+    model = compiled(
+        keras_amto.AMTOModel(lambda: Unclonable(lambda i: i), 2, seed=0)
+    )
+    model.fit(x, y, verbose=0)
+    assert len(model.ledger) == 1
+
+
+@needs_tensorflow
+def test_the_tensorflow_engine_is_refused_where_it_cannot_run():
+    model = keras_amto.AMTOModel(mlp(), 2, engine="tensorflow")
+    compiled(model, run_eagerly=True)
+    with pytest.raises(ValueError, match="run_eagerly=True") as raised:
+        model.fit(x, y, verbose=0)
+    assert_helpful(raised, "")
+
+
+@needs_tensorflow
+def test_an_eager_model_trains_by_the_portable_engine():
+    model = keras_amto.AMTOModel(mlp(), 2, transfer_interval=2, seed=0)
+    compiled(model, run_eagerly=True)
+    model.fit(x[:20], y[:20], batch_size=8, verbose=0)
+    assert type(model._session.engine).__name__ == "PortableEngine"
+
+
+@needs_tensorflow
+@pytest.mark.parametrize(
+    ("split", "labels", "message"),
+    [
+        (dict(stratify=True), np.arange(60), "class of 1 samples"),
+        (dict(stratify=True), np.zeros((60, 3, 2)), "one class a sample"),
+    ],
+)
+def test_a_split_that_cannot_be_stratified_is_refused(split, labels, message):
+    model = compiled(keras_amto.AMTOModel(mlp(), 2, **split))
+    with pytest.raises(ValueError, match=message) as raised:
+        model.fit(x, labels, verbose=0)
+    assert_helpful(raised, message)
+
+
+@needs_tensorflow
+def test_tasks_and_batches_that_do_not_exist_are_refused():
+    model = compiled(keras_amto.AMTOModel(mlp(), 2, seed=0))
+    with pytest.raises(ValueError, match="no networks yet"):
+        model.get_task_weights(0)
+    with pytest.raises(ValueError, match="train_on_batch"):
+        model.train_on_batch(x, y)
+    model.fit(x, y, verbose=0)
+    with pytest.raises(ValueError, match="no such task"):
+        model.get_task_weights(2)
+    with pytest.raises(TypeError, match="`task` is no integer"):
+        model.get_task_weights("0")
+    with pytest.raises(ValueError, match="do not fit"):
+        model.set_task_weights(0, [np.zeros(3)])
+
+
+@needs_tensorflow
+def test_no_epochs_train_nothing():
+    model = compiled(keras_amto.AMTOModel(mlp(), 2, seed=0))
+    history = model.fit(x, y, epochs=0, verbose=0)
+    assert history.history == {}
+    assert model.finalists is None
+    model.fit(x, y, epochs=2, initial_epoch=2, verbose=0)
+    assert len(model.ledger) == 0

@@ -1,0 +1,86 @@
+"""Examples and benchmarks, run small."""
+
+import pathlib
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from benchmarks import replica_step
+from examples import keras_application
+from examples import quickstart_digits
+from tests.conftest import ROOT
+from tests.conftest import needs_tensorflow
+
+pytestmark = needs_tensorflow
+
+
+def test_the_quickstart_compares_and_leaves_a_saved_model(tmp_path, capsys):
+    served = tmp_path / "served"
+    accuracies = quickstart_digits.main(
+        ["--seeds", "2", "--epochs", "4", "--export", str(served)]
+    )
+    printed = capsys.readouterr().out
+    assert set(accuracies) == {"STO", "AMTO", "full"}
+    assert all(0.5 < a <= 1 for way in accuracies.values() for a in way)
+    assert "| AMTO |" in printed
+    assert "winner by harmonic_accuracy" in printed
+
+    # The other example uses it, in a process where nothing else is loaded.
+    script = ROOT / "examples" / "serve_saved_model.py"
+    process = subprocess.run(
+        [sys.executable, str(script), str(served)],
+        check=True,
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+    )
+    assert "keras_amto was imported: False" in process.stdout
+
+
+def test_full_training_makes_exactly_as_many_steps():
+    data, _ = quickstart_digits.load_data(0)
+    model = quickstart_digits.train_full(0, data, steps=19)
+    assert model.optimizer.iterations.numpy() == 19
+
+
+def test_the_arms_start_from_the_same_weights():
+    one, other = (quickstart_digits.make_network(3) for _ in range(2))
+    for a, b in zip(one.get_weights(), other.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.slow
+def test_a_keras_application_is_trained_in_two_stages(capsys):
+    model = keras_application.main(
+        ["--images", "60", "--epochs", "1", "--num-tasks", "2"]
+    )
+    assert len(model.ledger) == 2
+    assert "test accuracy" in capsys.readouterr().out
+
+
+def test_the_benchmark_prints_its_tables(capsys):
+    lines = replica_step.main(
+        ["--networks", "mlp", "--repeats", "1", "--rounds", "1"]
+    )
+    (row,) = [line for line in lines if line.startswith("| mlp | 400 |")]
+    ratio = float(row.split("|")[5])
+    assert 0 < ratio < 5  # how fast is for the benchmark to say
+    assert any(line.startswith("| network | peak") for line in lines)
+    assert capsys.readouterr().out.splitlines() == lines
+
+
+@pytest.mark.parametrize(
+    "path", sorted((ROOT / "examples").glob("*_*.py")), ids=lambda p: p.name
+)
+def test_examples_have_the_header_of_keras_io(path: pathlib.Path):
+    header = path.read_text().split('"""')[1]
+    keys = [line.partition(":")[0] for line in header.strip().splitlines()]
+    assert keys == [
+        "Title",
+        "Author",
+        "Date created",
+        "Last modified",
+        "Description",
+    ]

@@ -1,0 +1,296 @@
+"""Every kind of network: wrapped, fitted, exported, reloaded, equal."""
+
+import keras
+import numpy as np
+import pytest
+
+import keras_amto
+from tests.conftest import needs_tensorflow
+from tests.data import digit_images
+from tests.data import digits
+from tests.networks import compiled
+from tests.networks import mlp
+
+pytestmark = needs_tensorflow
+
+
+def one_round(model, x, y, steps=2, **arguments):
+    """Fits one round of two tasks."""
+    amto = keras_amto.AMTOModel(
+        model, num_tasks=2, transfer_interval=steps, validation_split=0.3
+    )
+    compiled(amto, **({"rate": 0.01} | arguments))
+    amto.fit(x, y, batch_size=4, steps_per_epoch=steps, verbose=0)
+    assert len(amto.ledger) == 1
+    assert np.isfinite(amto.ledger[0].master_losses).all()
+    assert np.isfinite(amto.ledger[0].shadow_losses).all()
+    return amto
+
+
+def assert_export_equals(amto, x, folder, tolerance=1e-5):
+    import tensorflow as tf
+
+    amto.export(folder, verbose=False)
+    loaded = tf.saved_model.load(str(folder))
+    served = loaded.serve(x)
+    predicted = amto.predict(x, verbose=0)
+    called = amto(x, training=False)
+    for a, b in zip(
+        keras.tree.flatten(called), keras.tree.flatten(predicted), strict=True
+    ):
+        np.testing.assert_allclose(a, b, rtol=tolerance, atol=tolerance)
+    for a, b in zip(
+        keras.tree.flatten(served), keras.tree.flatten(predicted), strict=True
+    ):
+        np.testing.assert_allclose(
+            np.asarray(a, "float32"),
+            np.asarray(b, "float32"),
+            rtol=tolerance,
+            atol=tolerance,
+        )
+    prefix = str(folder / "variables" / "variables")
+    stored = [
+        shape
+        for name, shape in tf.train.list_variables(prefix)
+        if name != "_CHECKPOINTABLE_OBJECT_GRAPH"
+    ]
+    wrapped = [list(v.shape) for v in amto.best_model.variables]
+    assert sorted(stored) == sorted(wrapped)
+
+
+def assert_saved_equals(amto, x, path):
+    amto.save(path)
+    again = keras.models.load_model(path).predict(x, verbose=0)
+    for a, b in zip(
+        keras.tree.flatten(again),
+        keras.tree.flatten(amto.predict(x, verbose=0)),
+        strict=True,
+    ):
+        np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "side"),
+    [
+        ("MobileNetV2", 32),
+        ("DenseNet121", 32),
+        ("EfficientNetB0", 32),
+        ("ResNet50V2", 32),
+        ("ConvNeXtTiny", 32),
+    ],
+)
+def test_the_networks_of_keras_applications(tmp_path, name, side):
+    network = getattr(keras.applications, name)(
+        weights=None, input_shape=(side, side, 3), classes=10
+    )
+    x, y = digit_images(12, side)
+    amto = one_round(network, x, y, steps=1)
+    assert_export_equals(amto, x, tmp_path / "served")
+    assert_saved_equals(amto, x, tmp_path / "m.keras")
+
+
+class Subclassed(keras.Model):
+    """A network whose layers Keras cannot see from outside."""
+
+    def __init__(self, units, scale_function=None):
+        super().__init__()
+        self.hidden = keras.layers.Dense(units, "relu")
+        self.norm = keras.layers.BatchNormalization()
+        self.out = keras.layers.Dense(10, "softmax")
+        self.scale_function = scale_function
+
+    def call(self, inputs, training=False):
+        return self.out(self.norm(self.hidden(inputs), training=training))
+
+
+def test_a_subclassed_model_given_by_a_function(tmp_path):
+    x, y = digits(40)
+    amto = one_round(lambda: Subclassed(8), x, y)
+    assert_export_equals(amto, x, tmp_path / "served")
+
+
+@keras.saving.register_keras_serializable("tests")
+class Scored(keras.Model):
+    """A subclassed model with training steps of its own."""
+
+    def __init__(self, units=8):
+        super().__init__()
+        self.units = units
+        self.hidden = keras.layers.Dense(units, "relu")
+        self.out = keras.layers.Dense(10, "softmax")
+        self.extra = keras.metrics.Mean(name="extra")
+
+    def call(self, inputs):
+        return self.out(self.hidden(inputs))
+
+    def train_step(self, data):
+        logs = super().train_step(data)
+        self.extra.update_state(2.0)
+        return logs | {"extra": self.extra.result()}
+
+    def get_config(self):
+        return {"units": self.units}
+
+
+def test_a_subclassed_model_with_a_train_step_of_its_own(tmp_path):
+    x, y = digits(40)
+    amto = one_round(Scored(), x, y)
+    assert amto.history.history["extra"] == [2.0]
+    assert_export_equals(amto, x, tmp_path / "served")
+    assert_saved_equals(amto, x, tmp_path / "m.keras")
+
+
+class Penalised(keras.layers.Layer):
+    """A layer that adds a loss."""
+
+    def call(self, inputs):
+        self.add_loss(0.1 * keras.ops.mean(keras.ops.square(inputs)))
+        return inputs
+
+
+def test_two_inputs_and_two_outputs_by_name(tmp_path):
+    a = keras.Input((32,), name="upper")
+    b = keras.Input((32,), name="lower")
+    joined = Penalised()(
+        keras.layers.Dense(8, "relu")(keras.layers.Concatenate()([a, b]))
+    )
+    network = keras.Model(
+        {"upper": a, "lower": b},
+        {
+            "digit": keras.layers.Dense(10, "softmax", name="digit")(joined),
+            "odd": keras.layers.Dense(1, "sigmoid", name="odd")(joined),
+        },
+    )
+    x, y = digits(40)
+    x = {"upper": x[:, :32], "lower": x[:, 32:]}
+    with pytest.warns(UserWarning, match="several accuracies"):
+        amto = one_round(
+            network,
+            x,
+            {"digit": y, "odd": y % 2},
+            loss={
+                "digit": "sparse_categorical_crossentropy",
+                "odd": "binary_crossentropy",
+            },
+            metrics={"digit": ["accuracy"], "odd": ["accuracy"]},
+        )
+    assert_export_equals(amto, x, tmp_path / "served")
+
+
+def test_an_lstm_on_sequences(tmp_path):
+    network = keras.Sequential(
+        [
+            keras.Input((8, 8)),
+            keras.layers.LSTM(6, recurrent_dropout=0.2),
+            keras.layers.Dense(10, "softmax"),
+        ]
+    )
+    x, y = digits(40)
+    amto = one_round(network, x.reshape(-1, 8, 8), y)
+    assert_export_equals(amto, x.reshape(-1, 8, 8), tmp_path / "served")
+
+
+def test_a_regression_model_without_accuracy(tmp_path):
+    network = keras.Sequential(
+        [keras.Input((64,)), keras.layers.Dense(8, "relu"),
+         keras.layers.Dense(1)]
+    )  # fmt: skip
+    x, y = digits(40)
+    with pytest.warns(UserWarning, match="no accuracy"):
+        amto = one_round(
+            network, x, y.astype("float32"), loss="mse", metrics=["mae"]
+        )
+    assert amto.finalists.criterion == "validation_loss"
+    assert_export_equals(amto, x, tmp_path / "served")
+
+
+@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
+def test_mixed_precision(tmp_path, policy):
+    keras.config.set_dtype_policy(policy)
+    try:
+        network = mlp(dropout=0.1)
+    finally:
+        keras.config.set_dtype_policy("float32")
+    x, y = digits(40)
+    amto = one_round(network, x, y)
+    is_scaled = isinstance(amto.optimizer, keras.optimizers.LossScaleOptimizer)
+    assert is_scaled == (policy == "mixed_float16")
+    assert_export_equals(amto, x, tmp_path / "served", tolerance=1e-2)
+    assert_saved_equals(amto, x, tmp_path / "m.keras")
+
+
+def test_augmentation_inside_the_model_and_images_of_bytes(tmp_path):
+    network = keras.Sequential(
+        [
+            keras.Input((16, 16, 3)),
+            keras.layers.RandomFlip("horizontal"),
+            keras.layers.Rescaling(1 / 255),
+            keras.layers.Conv2D(4, 3, activation="relu"),
+            keras.layers.GlobalAveragePooling2D(),
+            keras.layers.Dense(10, "softmax"),
+        ]
+    )
+    x, y = digit_images(40, 16)
+    x = (255 * x).astype("uint8")
+    amto = one_round(network, x, y)
+    assert_export_equals(amto, x.astype("float32"), tmp_path / "served")
+
+
+def test_a_model_that_is_not_built_is_built_from_the_data(tmp_path):
+    network = keras.Sequential(
+        [keras.layers.Dense(8, "relu"), keras.layers.Dense(10, "softmax")]
+    )
+    x, y = digits(40)
+    amto = one_round(network, x, y)
+    assert amto.best_model is network
+    assert_export_equals(amto, x, tmp_path / "served")
+
+
+def test_a_loss_and_an_optimizer_that_are_not_registered():
+    class Optimizer(keras.optimizers.SGD):
+        pass
+
+    class Schedule(keras.optimizers.schedules.LearningRateSchedule):
+        def __call__(self, step):
+            return 0.01
+
+    def loss(y_true, y_pred):
+        return keras.losses.sparse_categorical_crossentropy(y_true, y_pred)
+
+    class Hits(keras.metrics.SparseCategoricalAccuracy):
+        pass
+
+    x, y = digits(40)
+    amto = one_round(
+        mlp(),
+        x,
+        y,
+        optimizer=Optimizer(0.1, momentum=0.9),
+        loss=loss,
+        metrics=[Hits(name="accuracy")],
+    )
+    assert amto.finalists.metric == "accuracy"
+    assert amto.optimizer.iterations.numpy() == 2
+
+
+def test_a_frozen_base_stays_frozen_in_every_task():
+    base = keras.Sequential(
+        [
+            keras.Input((64,)),
+            keras.layers.Dense(8),
+            keras.layers.BatchNormalization(),
+        ],
+        name="base",
+    )
+    base.trainable = False
+    inputs = keras.Input((64,))
+    network = keras.Model(
+        inputs, keras.layers.Dense(10, "softmax")(base(inputs))
+    )
+    before = base.get_weights()
+    x, y = digits(40)
+    amto = one_round(network, x, y)
+    for a, b in zip(before, base.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert np.abs(amto.get_task_weights(0)[4] - before[0][:, :10].sum()).any()
