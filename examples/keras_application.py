@@ -10,12 +10,12 @@ Description: MobileNetV2 with frozen and then unfrozen layers, in four tasks.
 ## Introduction
 
 Any Keras model can be wrapped, also one with pretrained weights. Two calls of
-`fit` are the usual way to fine-tune: first the new head on a frozen base, then all
-layers with a small learning rate. AMTO does both: compiling again keeps what every
-task has learned.
+`fit` are the usual way to fine-tune: first the new head on a frozen base, then
+all layers with a small learning rate. AMTO does both: compiling again keeps
+what every task has learned.
 
-Images are the digits of scikit-learn, enlarged. Pass `--weights` with a file of
-ImageNet weights of `MobileNetV2(include_top=False)` to start from them.
+Images are the digits of scikit-learn, enlarged. Pass `--weights` with a file
+of ImageNet weights of `MobileNetV2(include_top=False)` to start from them.
 """
 
 import argparse

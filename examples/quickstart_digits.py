@@ -3,26 +3,28 @@ Title: AMTO on handwritten digits
 Author: The keras_amto developers
 Date created: 2026/11/21
 Last modified: 2026/11/21
-Description: Three ways to spend one gross training set, compared on unseen data.
+Description: Three ways to spend one training set, judged on unseen data.
 """
 
 """
 ## Introduction
 
-A small data set has to serve twice: for training, and for deciding when to stop.
-The conventional way splits it once. AMTO splits it M times, trains one network on
-each split, and lets the networks learn from each other. Is that worth it? We
-compare three ways on the 1,797 digits that come with scikit-learn, of which 1,000
-are for training and 797 are never shown to any of them:
+A small data set has to serve twice: for training, and for deciding when to
+stop. The conventional way splits it once. AMTO splits it M times, trains one
+network on each split, and lets the networks learn from each other. Is that
+worth it? We compare three ways on the 1,797 digits that come with
+scikit-learn, of which 1,000 are for training and 797 are never shown to any of
+them:
 
-- **STO**, the conventional way: one split, the network of lowest validation loss.
+- **STO**, the conventional way: one split, the network of lowest validation
+  loss.
 - **AMTO** with four tasks: its winner.
 - **full**: one network trained on all 1,000 images for as many steps as AMTO,
-  without any validation set. Whoever beats STO only by seeing more images loses
-  to this one.
+  without any validation set. Whoever beats STO only by seeing more images
+  loses to this one.
 
-AMTO trains four masters and four shadows, so it costs eight times the steps of the
-others; on four pairs of devices it would take about as long.
+AMTO trains four masters and four shadows, so it costs eight times the steps of
+the others; on four pairs of devices it would take about as long.
 """
 
 import argparse
@@ -76,8 +78,8 @@ def compile_network(model):
 """
 ## Training
 
-`AMTOModel` wraps a Keras model; everything else is as usual. With one task it is
-the conventional way.
+`AMTOModel` wraps a Keras model; everything else is as usual. With one task it
+is the conventional way.
 """
 
 
@@ -120,7 +122,7 @@ Every way starts from the same weights, and is judged on the test images alone.
 
 
 def compare(seeds, epochs):
-    """Returns test accuracies by way, one for each seed, and the last winner."""
+    """Returns test accuracies by way and seed, and the last winner."""
     accuracies = {"STO": [], "AMTO": [], "full": []}
     winner = None
     for seed in seeds:
@@ -155,8 +157,8 @@ def table(accuracies):
 """
 ## Serving
 
-The winner alone is exported; `examples/serve_saved_model.py` shows how to use it
-without Keras.
+The winner alone is exported; `examples/serve_saved_model.py` shows how to use
+it without Keras.
 """
 
 

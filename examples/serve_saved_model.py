@@ -9,8 +9,8 @@ Description: Loads what AMTOModel.export wrote, with TensorFlow alone.
 """
 ## Introduction
 
-An exported winner is an ordinary SavedModel. Neither keras_amto nor Keras is needed
-to use it: not for TensorFlow Serving, and not here. Run
+An exported winner is an ordinary SavedModel. Neither keras_amto nor Keras is
+needed to use it: not for TensorFlow Serving, and not here. Run
 `examples/quickstart_digits.py` first, which leaves one.
 """
 

@@ -12,18 +12,16 @@ import keras
 
 from keras_amto.arguments import Settings
 from keras_amto.arguments import check_integer
-from keras_amto.callbacks import AMTOCallback
-from keras_amto.callbacks.stock import listens_to_batches
-from keras_amto.callbacks.stock import overrides_winner
-from keras_amto.callbacks.stock import refuse_unsupported
+from keras_amto.callbacks.arrangement import arrange
 from keras_amto.engines import default_seeds_from
 from keras_amto.engines.workers import clone_compile_args
 from keras_amto.exporting import export_network
+from keras_amto.finalists import Finalists
 from keras_amto.fitting import Fitting
 from keras_amto.ledger import Ledger
 from keras_amto.planning import plan_fit
 from keras_amto.progress import Progress
-from keras_amto.selection import Finalists
+from keras_amto.selection import select_winner
 from keras_amto.selection import selection_metric
 from keras_amto.session import Session
 from keras_amto.tasks import Task
@@ -162,7 +160,7 @@ class AMTOModel(keras.Model):
         )
 
     def get_task_weights(self, task: int) -> list[Any]:
-        """Returns the weights of a task's master, as NumPy arrays.
+        """Returns a master's weights as of the last round, as NumPy arrays.
 
         Args:
             task: Integer in `[0, num_tasks)`.
@@ -176,15 +174,15 @@ class AMTOModel(keras.Model):
         return self._session.get_weights(self._check_task(task))
 
     def set_task_weights(self, task: int, weights: Sequence[Any]) -> None:
-        """Replaces the weights of a task's master; the next `fit` uses them.
+        """Replaces the weights of a task's master, between two rounds.
 
         Args:
             task: Integer in `[0, num_tasks)`.
             weights: List of arrays like those of `get_task_weights`.
 
         Raises:
-            ValueError: before any `fit`, if there is no such task, or if shapes
-                differ.
+            ValueError: before any `fit`, while a round is under way, if there
+                is no such task, or if shapes differ.
         """
         self._session.set_weights(self._check_task(task), weights)
 
@@ -328,9 +326,7 @@ class AMTOModel(keras.Model):
                 "The model is not compiled. Received: a call of `fit`. "
                 "Expected: a call of `compile` first."
             )
-        user_callbacks = _flatten(callbacks)
-        refuse_unsupported(user_callbacks)
-        settings = _amto_callback(user_callbacks)
+        arrangement = arrange(callbacks)
         session = self._session
         plan = plan_fit(
             session.settings,
@@ -352,45 +348,38 @@ class AMTOModel(keras.Model):
         engine, population = session.prepare(plan.sample_batch())
         self.built = True
         metric = selection_metric(
-            settings.selection_metric, engine.metric_names
+            arrangement.settings.selection_metric, engine.metric_names
         )
         session.tasks = plan.tasks
-
-        logger = keras.callbacks.ProgbarLogger() if verbose != 0 else None
-        others = [c for c in user_callbacks if c is not settings]
-        callback_list = keras.callbacks.CallbackList(
-            [settings, *others] + ([logger] if logger else []),
-            add_history=True,
-            model=self,
-            verbose=verbose,
-            epochs=epochs,
-            steps=plan.steps_per_epoch,
+        callback_list, logger = arrangement.with_model(
+            self, verbose, epochs=epochs, steps=plan.steps_per_epoch
         )
+        progress = Progress(logger, session.settings.num_tasks)
         fitting = Fitting(
             plan,
+            session,
             engine,
             population,
             model=self,
             callbacks=callback_list,
-            settings=settings,
-            metric=metric,
+            settings=arrangement.settings,
             steps_per_execution=(
                 self.steps_per_execution
-                if any(map(listens_to_batches, others))
+                if arrangement.listens_to_batches
                 else None
             ),
-            progress=Progress(logger, session.settings.num_tasks),
-            on_round=session.finish_round,
-            show_champion=session.show,
+            progress=progress,
         )
         self.stop_training = False
         callback_list.on_train_begin()
         logs = fitting.run()
         if logs is not None:
-            winner, session.finalists = fitting.select()
+            winner, session.finalists = select_winner(
+                plan, engine, fitting.candidates, metric, progress
+            )
             session.show(winner)
         callback_list.on_train_end(logs)
-        if logs is not None and any(map(overrides_winner, others)):
+        if logs is not None and arrangement.overrides_winner:
             session.show(winner)
         return self.history
 
@@ -497,20 +486,3 @@ def _network_of(
         "Expected: a keras.Model, or a function without arguments that "
         "returns one."
     )
-
-
-def _flatten(callbacks: Any) -> list[Any]:
-    if isinstance(callbacks, keras.callbacks.CallbackList):
-        return list(callbacks.callbacks)
-    return [] if callbacks is None else keras.tree.flatten(callbacks)
-
-
-def _amto_callback(callbacks: list[Any]) -> AMTOCallback:
-    """The one `AMTOCallback` of a fit, the default where there is none."""
-    found = [c for c in callbacks if isinstance(c, AMTOCallback)]
-    if len(found) > 1:
-        raise ValueError(
-            "Only one callback can decide when AMTO stops. "
-            f"Received: {len(found)} AMTOCallbacks. Expected: at most one."
-        )
-    return found[0] if found else AMTOCallback(patience=None)

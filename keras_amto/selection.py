@@ -1,70 +1,62 @@
 """The last line of Algorithm 1: which of the M networks is the outcome."""
 
-import dataclasses
 import warnings
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 
 from keras_amto.algorithm import best_candidate
 from keras_amto.algorithm import harmonic_accuracy
+from keras_amto.engines import Engine
 from keras_amto.engines import Logs
+from keras_amto.engines import Replica
+from keras_amto.finalists import Finalists
+from keras_amto.planning import FitPlan
+from keras_amto.progress import Progress
 
-FloatArray = npt.NDArray[np.float64]
 
+def select_winner(
+    plan: FitPlan,
+    engine: Engine,
+    candidates: Sequence[Replica],
+    metric: str | None,
+    progress: Progress,
+) -> tuple[Replica, Finalists]:
+    """Evaluates every candidate on every validation set, and chooses.
 
-@dataclasses.dataclass(frozen=True, eq=False)
-class Finalists:
-    """The table from which the winner was chosen.
+    Args:
+        plan: Whose validation sets, and clean set where there is one.
+        engine: Who evaluates.
+        candidates: One replica of each task.
+        metric: The metric that decides, or `None` for the loss.
+        progress: Shows how far the evaluation is.
 
-    Attributes:
-        winner: Integer, the task whose network won.
-        criterion: What decided: `"harmonic_accuracy"` (eq. 7),
-            `"validation_loss"` where there is no accuracy, or `"clean"` where
-            there is a holdout or `validation_data`.
-        metric: String, the metric of the accuracies, or `None`.
-        losses: Float array of shape `(M, M)`: loss of network i on the
-            validation set of task k.
-        accuracies: Float array of shape `(M, M)`, likewise, or `None`.
-        harmonic_accuracies: Float array of shape `(M,)`, A_har of network i, or
-            `None`.
-        clean_losses: Float array of shape `(M,)`: loss of network i on the
-            clean set, or `None` where there is none.
-        clean_accuracies: Float array of shape `(M,)`, likewise, or `None`.
+    Returns:
+        The winner's replica, as Keras leaves a model at the end of `fit`, and
+        the table it was chosen from.
     """
-
-    winner: int
-    criterion: str
-    metric: str | None
-    losses: FloatArray
-    accuracies: FloatArray | None
-    harmonic_accuracies: FloatArray | None
-    clean_losses: FloatArray | None
-    clean_accuracies: FloatArray | None
-
-    def __str__(self) -> str:
-        columns: list[tuple[str, FloatArray]] = []
-        table = self.losses if self.accuracies is None else self.accuracies
-        for task in range(len(table)):
-            columns.append((f"set {task}", table[:, task]))
-        for title, values in (
-            ("harmonic", self.harmonic_accuracies),
-            ("clean", self.clean_accuracies),
-            ("clean loss", self.clean_losses),
-        ):
-            if values is not None:
-                columns.append((title, values))
-        lines = [
-            f"{self.metric or 'loss'} of each task's network on each "
-            f"validation set; winner by {self.criterion}: task {self.winner}",
-            "network " + "".join(f"{title:>12}" for title, _ in columns),
-        ]
-        for task in range(len(table)):
-            mark = "*" if task == self.winner else " "
-            cells = "".join(f"{values[task]:12.4f}" for _, values in columns)
-            lines.append(f"task {task}{mark} {cells}")
-        return "\n".join(lines)
+    candidates = [engine.finalize(replica) for replica in candidates]
+    num_tasks = len(candidates)
+    sets = [plan.validation_samples(task) for task in range(num_tasks)]
+    if plan.clean_set is not None:
+        sets.append(plan.clean_set)
+    # Two at a time, as an engine takes a master and its shadow.
+    pairs = [tuple(candidates[i : i + 2]) for i in range(0, num_tasks, 2)]
+    logs: list[tuple[Logs, ...]] = []
+    with progress.selecting(len(pairs) * len(sets)) as evaluated:
+        for pair in pairs:
+            columns = []
+            for samples in sets:
+                columns.append(
+                    engine.evaluate(
+                        pair, samples.data, samples.batches, progress.tick
+                    )
+                )
+                evaluated()
+            logs.extend(zip(*columns, strict=True))
+    clean_logs = [row[-1] for row in logs] if plan.clean_set else None
+    finalists = tabulate([row[:num_tasks] for row in logs], clean_logs, metric)
+    return candidates[finalists.winner], finalists
 
 
 def tabulate(

@@ -1,5 +1,6 @@
 """What an `AMTOModel` carries from one `fit` to the next."""
 
+import dataclasses
 from collections.abc import Callable
 from collections.abc import Sequence
 from typing import Any
@@ -17,10 +18,10 @@ from keras_amto.engines import build_network
 from keras_amto.engines import default_seeds_from
 from keras_amto.engines import make_engine
 from keras_amto.engines import replica_optimizer_variables
+from keras_amto.finalists import Finalists
 from keras_amto.ledger import Ledger
 from keras_amto.ledger import Record
 from keras_amto.population import Population
-from keras_amto.selection import Finalists
 from keras_amto.tasks import GrossSet
 from keras_amto.tasks import Task
 
@@ -47,6 +48,7 @@ class Session:
         tasks: The tasks of the last `fit`.
         finalists: The table of the last `fit`, or `None`.
         sample: One sample of the data of the last `fit`, or `None`.
+        round_is_open: Whether shadows are under way.
     """
 
     def __init__(
@@ -65,6 +67,7 @@ class Session:
         self.tasks: tuple[Task, ...] = ()
         self.finalists: Finalists | None = None
         self.sample: GrossSet | None = None
+        self.round_is_open = False
         # The tasks' weights while no engine holds them: after `compile`.
         self._weights: list[Weights] | None = None
 
@@ -96,6 +99,7 @@ class Session:
             ValueError: if the model cannot be built, cloned or trained.
         """
         self._build(sample)
+        self.round_is_open = False  # whatever cut the last `fit` short
         self.sample = sample.batch(np.arange(1))
         if self.engine is None:
             factory = WorkerFactory(
@@ -111,8 +115,9 @@ class Session:
                     self.settings.num_tasks,
                 )
             self.population = self._populate(self.engine, sample)
-        if self.population is None:  # pragma: no cover - for the type checker
-            raise RuntimeError("An engine without a population.")
+            self._refuse_foreign_optimizer()
+        if self.population is None:
+            raise RuntimeError("There is an engine, but no population.")
         return self.engine, self.population
 
     def _build(self, sample: GrossSet) -> None:
@@ -127,6 +132,23 @@ class Session:
         optimizer = self.compile_args["optimizer"]
         if not optimizer.built:
             optimizer.build(self.network.trainable_variables)
+
+    def _refuse_foreign_optimizer(self) -> None:
+        """An optimizer of another model would be found out at the very end."""
+        if self.engine is None or self.population is None:
+            return
+        replica = self.engine.to_arrays(self.population.masters[0])
+        expected = [np.shape(value) for value in replica.optimizer]
+        optimizer = self.compile_args["optimizer"]
+        received = [
+            tuple(v.shape) for v in replica_optimizer_variables(optimizer)
+        ]
+        if received != expected:
+            raise ValueError(
+                "The optimizer belongs to another model. "
+                f"Received: variables of shapes {received}. "
+                f"Expected: an optimizer of its own, {expected}."
+            )
 
     def _populate(self, engine: Engine, sample: GrossSet) -> Population:
         seed, num_tasks = self.settings.seed, self.settings.num_tasks
@@ -161,10 +183,31 @@ class Session:
             weights.append(network.get_weights())
         return weights
 
-    def finish_round(self, population: Population, record: Record) -> None:
-        """Takes the state after a round: from here a `fit` can go on."""
+    def begin_round(self) -> Population:
+        """Returns the population to start a round from."""
+        if self.population is None:
+            raise RuntimeError("A round begins with a population.")
+        self.round_is_open = True
+        return self.population
+
+    def end_round(
+        self, population: Population, record: Record, keep_masters: bool
+    ) -> None:
+        """Takes the state after a round: from here a `fit` can go on.
+
+        Args:
+            population: The state.
+            record: What the ledger holds of the round.
+            keep_masters: Whether the masters of before the round stay, because
+                those of now are worth nothing.
+        """
+        if keep_masters and self.population is not None:
+            population = dataclasses.replace(
+                population, masters=self.population.masters
+            )
         self.population = population
         self.records.append(record)
+        self.round_is_open = False
 
     def show(self, replica: Replica) -> None:
         """Puts a replica into the network that answers for the model."""
@@ -190,6 +233,12 @@ class Session:
 
     def set_weights(self, task: int, weights: Sequence[Any]) -> None:
         """Replaces the weights of a task's network."""
+        if self.round_is_open:
+            raise ValueError(
+                "A round is under way, at whose end the masters are replaced. "
+                f"Received: weights for task {task}. Expected: a call between "
+                "two rounds, as from `RoundCallback.on_round_end`."
+            )
         old = self.get_weights(task)
         shapes = [np.shape(weight) for weight in weights]
         if shapes != [weight.shape for weight in old]:
@@ -202,15 +251,11 @@ class Session:
             self._weights[task] = [np.array(weight) for weight in weights]
             return
         engine, population = self.engine, self.population
-        if engine is None or population is None:  # pragma: no cover
-            raise RuntimeError("`get_weights` lets nobody come here.")
+        if engine is None or population is None:
+            raise RuntimeError("There are weights, but no population.")
         masters = list(population.masters)
         fresh = engine.initial_replica(weights)
         masters[task] = masters[task]._replace(weights=fresh.weights)
-        self.population = Population(
-            masters=tuple(masters),
-            states=population.states,
-            relationships=population.relationships,
-            step=population.step,
-            round=population.round,
+        self.population = dataclasses.replace(
+            population, masters=tuple(masters)
         )

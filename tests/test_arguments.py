@@ -206,3 +206,14 @@ def test_no_epochs_train_nothing():
     assert model.finalists is None
     model.fit(x, y, epochs=2, initial_epoch=2, verbose=0)
     assert len(model.ledger) == 0
+
+
+@needs_tensorflow
+def test_an_optimizer_of_another_model_is_refused_before_any_step():
+    optimizer = keras.optimizers.SGD(0.1, momentum=0.9)
+    compiled(mlp(units=5), optimizer=optimizer).fit(x, y, verbose=0)
+    model = compiled(keras_amto.AMTOModel(mlp(), 2), optimizer=optimizer)
+    with pytest.raises(ValueError, match="belongs to another model") as raised:
+        model.fit(x, y, verbose=0)
+    assert_helpful(raised, "")
+    assert len(model.ledger) == 0

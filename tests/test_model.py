@@ -243,6 +243,53 @@ def test_a_task_of_nan_weights_is_healed_by_a_donor(engine):
     assert np.isfinite(model.ledger[before + 1].master_losses).all()
 
 
+class Poison(keras_amto.callbacks.RoundCallback):
+    """Gives task 0 NaN weights between two rounds of one fit."""
+
+    def on_round_end(self, round, record):
+        if round == 1:
+            poisoned(self.model, 0)
+
+
+def test_a_task_poisoned_between_two_rounds_of_a_fit_is_healed():
+    model = compiled(amto())
+    fit(model, callbacks=[Poison()])
+    before, healed, after = model.ledger[1:4]
+    assert np.isfinite(before.master_losses).all()
+    assert np.isnan(healed.master_losses[0])
+    assert healed.accepted[0]
+    assert np.isfinite(after.master_losses).all()
+
+
+def test_weights_set_in_the_middle_of_a_round_are_refused():
+    model = compiled(amto())
+    fit(model)
+
+    def poison(batch, logs):
+        poisoned(model, 0)
+
+    listener = keras.callbacks.LambdaCallback(on_train_batch_end=poison)
+    with pytest.raises(ValueError, match="A round is under way"):
+        fit(model, callbacks=[listener])
+    fit(model)
+
+
+def test_after_divergence_the_tasks_keep_the_networks_of_the_round_before():
+    x, y = digits(150)
+    model = compiled(amto())
+    fit(model)
+    before = model.get_task_weights(0)
+    model.optimizer.learning_rate = float("nan")
+    with pytest.raises(RuntimeError, match="diverged"):
+        fit(model)
+    for a, b in zip(model.get_task_weights(0), before, strict=True):
+        np.testing.assert_array_equal(a, b)
+    model.optimizer.learning_rate = 0.01
+    fit(model)
+    assert [r.round for r in model.ledger] == list(range(len(model.ledger)))
+    assert model.evaluate(x, y, verbose=0)[1] > 0.3
+
+
 def test_a_diverged_donor_is_never_accepted():
     model = compiled(amto())
     fit(model)

@@ -1,0 +1,88 @@
+"""Putting the callbacks of one `fit` in order."""
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+
+from keras_amto.callbacks.amto_callback import AMTOCallback
+from keras_amto.callbacks.stock import listens_to_batches
+from keras_amto.callbacks.stock import overrides_winner
+from keras_amto.callbacks.stock import refuse_unsupported
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Arrangement:
+    """The callbacks that a user gave, and what follows from them.
+
+    Attributes:
+        settings: The one `AMTOCallback`, the default where there is none.
+        others: The other callbacks.
+    """
+
+    settings: AMTOCallback
+    others: Sequence[keras.callbacks.Callback]
+
+    @property
+    def listens_to_batches(self) -> bool:
+        """Whether executions follow the compiled `steps_per_execution`."""
+        return any(map(listens_to_batches, self.others))
+
+    @property
+    def overrides_winner(self) -> bool:
+        """Whether a callback puts old weights back when training ends."""
+        return any(map(overrides_winner, self.others))
+
+    def with_model(
+        self, model: keras.Model, verbose: Any, epochs: int, steps: int
+    ) -> tuple[
+        keras.callbacks.CallbackList, keras.callbacks.ProgbarLogger | None
+    ]:
+        """Makes the list that `fit` calls, and its progress bar.
+
+        The `AMTOCallback` comes first, the bar and the history last.
+        """
+        logger = keras.callbacks.ProgbarLogger() if verbose != 0 else None
+        callbacks = [self.settings, *self.others]
+        if logger is not None:
+            callbacks.append(logger)
+        return keras.callbacks.CallbackList(
+            callbacks,
+            add_history=True,
+            model=model,
+            verbose=verbose,
+            epochs=epochs,
+            steps=steps,
+        ), logger
+
+
+def arrange(callbacks: Any) -> Arrangement:
+    """Reads what a user gave as `callbacks`.
+
+    Args:
+        callbacks: `None`, a callback, a list of them, or a
+            `keras.callbacks.CallbackList`.
+
+    Returns:
+        An `Arrangement`.
+
+    Raises:
+        TypeError: if something is no callback.
+        ValueError: if a callback cannot work, or two of them decide.
+    """
+    if isinstance(callbacks, keras.callbacks.CallbackList):
+        given = list(callbacks.callbacks)
+    else:
+        given = [] if callbacks is None else keras.tree.flatten(callbacks)
+    refuse_unsupported(given)
+    deciding = [each for each in given if isinstance(each, AMTOCallback)]
+    if len(deciding) > 1:
+        raise ValueError(
+            "Only one callback can decide when AMTO stops. "
+            f"Received: {len(deciding)} AMTOCallbacks. Expected: at most one."
+        )
+    return Arrangement(
+        settings=deciding[0] if deciding else AMTOCallback(patience=None),
+        others=[each for each in given if not isinstance(each, AMTOCallback)],
+    )
