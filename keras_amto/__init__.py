@@ -5,6 +5,7 @@ See `AMTOModel`, and Zhang, Qin, Pan, Sellis, IJCNN 2020.
 
 from keras_amto import callbacks
 from keras_amto.callbacks import AMTOCallback
+from keras_amto.callbacks import PopulationBackup
 from keras_amto.ledger import Ledger
 from keras_amto.model import AMTOModel
 from keras_amto.version import __version__
@@ -13,6 +14,7 @@ __all__ = [
     "AMTOCallback",
     "AMTOModel",
     "Ledger",
+    "PopulationBackup",
     "__version__",
     "callbacks",
 ]

@@ -10,7 +10,6 @@ import functools
 
 import keras
 import numpy as np
-import numpy.typing as npt
 
 from keras_amto.algorithm import Purpose
 from keras_amto.algorithm import accepts
@@ -21,8 +20,13 @@ from keras_amto.algorithm import initial_patience
 from keras_amto.algorithm import random_stream
 from keras_amto.algorithm import update_patience
 from keras_amto.algorithm import update_relationships
+from keras_amto.backup.keeper import BackupKeeper
+from keras_amto.backup.run_state import RunState
+from keras_amto.backup.run_state import Trial
 from keras_amto.callbacks import AMTOCallback
 from keras_amto.callbacks import RoundCallback
+from keras_amto.callbacks.states import restore_states
+from keras_amto.callbacks.states import states_of
 from keras_amto.engines import Engine
 from keras_amto.engines import Logs
 from keras_amto.engines import Replica
@@ -38,15 +42,6 @@ from keras_amto.validation import Validation
 from keras_amto.validation import mean_logs
 
 
-@dataclasses.dataclass(eq=False)
-class _Trial:
-    """A round's shadows, from reallocation until transfer is determined."""
-
-    probabilities: npt.NDArray[np.float64]
-    donors: npt.NDArray[np.int64]
-    shadows: list[Replica]
-
-
 class Fitting:
     """One call of `fit`.
 
@@ -60,6 +55,7 @@ class Fitting:
         settings: The `AMTOCallback` among them.
         steps_per_execution: How often a callback wants to look, or `None`.
         progress: Moves the progress bar.
+        keeper: Keeps backups, or `None`.
     """
 
     def __init__(
@@ -73,6 +69,7 @@ class Fitting:
         settings: AMTOCallback,
         steps_per_execution: int | None,
         progress: Progress,
+        keeper: BackupKeeper | None,
     ) -> None:
         self._plan = plan
         self._session = session
@@ -82,6 +79,7 @@ class Fitting:
         self._settings = settings
         self._steps_per_execution = steps_per_execution
         self._progress = progress
+        self._keeper = keeper
 
         self._tasks = range(len(plan.tasks))
         self._batches = [plan.training_batches(m) for m in self._tasks]
@@ -95,10 +93,12 @@ class Fitting:
         self._relationships = population.relationships
         self._step = population.step
         self._round = population.round
-        self._trial: _Trial | None = None
+        self._trial: Trial | None = None
         self._best = list(population.masters)
         self._patience = initial_patience(len(self._tasks))
         self._transfers = 0
+        self._first_step = population.step
+        self._logs: Logs | None = None
 
     @property
     def candidates(self) -> list[Replica]:
@@ -113,12 +113,14 @@ class Fitting:
         Returns:
             The logs of the last epoch, `None` if there was none.
         """
-        plan, logs = self._plan, None
+        plan, keeper = self._plan, self._keeper
         for execution in executions(
             plan.epochs,
             plan.steps_per_epoch,
             plan.settings.transfer_interval,
-            self._steps_per_execution,
+            steps_per_execution=self._steps_per_execution,
+            stop_every=None if keeper is None else keeper.every,
+            first_step=self._step - self._first_step,
         ):
             if execution.starts_epoch:
                 self._begin_epoch(execution.epoch)
@@ -129,12 +131,74 @@ class Fitting:
             if execution.ends_round or self._model.stop_training:
                 self._determine_transfer()
             if execution.ends_epoch or self._model.stop_training:
-                logs = self._end_epoch(execution.epoch, training_logs)
+                self._logs = self._end_epoch(execution.epoch, training_logs)
             if self._model.stop_training:
                 break
+            if keeper is not None:
+                step = self._step - self._first_step
+                keeper.after(execution, step, self._capture)
         if self._session.round_is_open:  # stopped at the end of an epoch
             self._determine_transfer()
-        return logs
+        return self._logs
+
+    def _capture(self) -> RunState:
+        """Returns everything that the run is made of."""
+        session = self._session
+        return RunState(
+            now=self._population(),
+            last_round=session.last_round,
+            round_is_open=session.round_is_open,
+            trial=self._trial,
+            best=tuple(self._best),
+            patience=self._patience,
+            losses=self._validation.losses.copy(),
+            transfers=self._transfers,
+            logs=self._logs,
+            records=tuple(session.records),
+            shown=session.shown(),
+            learning_rate=current_learning_rate(self._model.optimizer),
+            callbacks=states_of(self._callbacks.callbacks),
+            history={
+                "epoch": list(self._model.history.epoch),
+                "history": {
+                    name: list(values)
+                    for name, values in self._model.history.history.items()
+                },
+            },
+        )
+
+    def restore(self, state: RunState) -> None:
+        """Continues from a backup, after `on_train_begin`."""
+        # First, since it can refuse: nothing is half restored.
+        restore_states(self._callbacks.callbacks, state.callbacks)
+        self._masters = list(state.now.masters)
+        self._states = list(state.now.states)
+        self._relationships = state.now.relationships
+        self._step = state.now.step
+        self._round = state.now.round
+        self._trial = state.trial
+        self._best = list(state.best)
+        self._patience = state.patience
+        self._validation.losses = state.losses
+        self._transfers = state.transfers
+        self._logs = state.logs
+        self._session.restore(
+            state.last_round, state.records, state.round_is_open, state.shown
+        )
+        if state.learning_rate is not None:
+            self._model.optimizer.learning_rate = state.learning_rate
+        history = self._model.history
+        history.epoch = list(state.history["epoch"])
+        history.history = dict(state.history["history"])
+
+    def _population(self) -> Population:
+        return Population(
+            masters=tuple(self._masters),
+            states=tuple(self._states),
+            relationships=self._relationships,
+            step=self._step,
+            round=self._round,
+        )
 
     def _begin_epoch(self, epoch: int) -> None:
         self._transfers = 0
@@ -164,8 +228,10 @@ class Fitting:
             probabilities,
             random_stream(settings.seed, Purpose.DONORS, self._round),
         )
-        self._trial = _Trial(
-            probabilities, donors, [self._masters[donor] for donor in donors]
+        self._trial = Trial(
+            probabilities,
+            donors,
+            tuple(self._masters[donor] for donor in donors),
         )
 
     def _train(self, execution: Execution) -> Logs:
@@ -174,7 +240,7 @@ class Fitting:
         self._callbacks.on_train_batch_begin(begin)
         # Read here: callbacks may have set it since.
         learning_rate = current_learning_rate(self._model.optimizer)
-        logs = []
+        logs, shadows = [], []
         for m in self._tasks:
             trained = self._engine.train(
                 self._replicas(m),
@@ -184,15 +250,18 @@ class Fitting:
                 learning_rate,
                 functools.partial(self._progress.training, begin, steps, m),
             )
-            self._masters[m], *shadow = trained.replicas
-            if self._trial is not None:
-                (self._trial.shadows[m],) = shadow
-            self._states[m] = trained.state
             self._validation.forget(m)
             if execution.ends_round:
                 # Here, while the workers still hold these replicas.
-                self._validation.of_replicas(m, self._replicas(m))
+                self._validation.of_replicas(m, trained.replicas)
+            self._masters[m], *shadow = trained.replicas
+            shadows.extend(shadow)
+            self._states[m] = trained.state
             logs.append(trained.logs)
+        if self._trial is not None:
+            self._trial = dataclasses.replace(
+                self._trial, shadows=tuple(shadows)
+            )
         self._step += steps
         mean = mean_logs(logs)
         self._callbacks.on_train_batch_end(begin + steps - 1, mean)
@@ -256,15 +325,12 @@ class Fitting:
 
     def _end_round(self, record: Record) -> None:
         self._round += 1
-        population = Population(
-            masters=tuple(self._masters),
-            states=tuple(self._states),
-            relationships=self._relationships,
-            step=self._step,
-            round=self._round,
-        )
         diverged = not np.isfinite(self._validation.losses).any()
-        self._session.end_round(population, record, keep_masters=diverged)
+        self._session.end_round(
+            self._population(), record, keep_masters=diverged
+        )
+        if self._keeper is not None:
+            self._keeper.append(record)
         if diverged:
             raise RuntimeError(
                 f"All {len(self._tasks)} tasks have diverged: after round "

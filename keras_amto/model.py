@@ -1,5 +1,6 @@
 """`AMTOModel`: the Keras face, and nothing else."""
 
+import contextlib
 import dataclasses
 import os
 import random
@@ -12,13 +13,19 @@ import keras
 
 from keras_amto.arguments import Settings
 from keras_amto.arguments import check_integer
+from keras_amto.backup import BackupStore
+from keras_amto.backup.fingerprint import fingerprint
+from keras_amto.backup.keeper import BackupKeeper
+from keras_amto.callbacks import PopulationBackup
 from keras_amto.callbacks.arrangement import arrange
+from keras_amto.callbacks.states import append_to_files
 from keras_amto.engines import default_seeds_from
 from keras_amto.engines.workers import clone_compile_args
 from keras_amto.exporting import export_network
 from keras_amto.finalists import Finalists
 from keras_amto.fitting import Fitting
 from keras_amto.ledger import Ledger
+from keras_amto.planning import FitPlan
 from keras_amto.planning import plan_fit
 from keras_amto.progress import Progress
 from keras_amto.selection import select_winner
@@ -355,6 +362,7 @@ class AMTOModel(keras.Model):
             self, verbose, epochs=epochs, steps=plan.steps_per_epoch
         )
         progress = Progress(logger, session.settings.num_tasks)
+        keeper = _keeper(arrangement.backup, plan, session)
         fitting = Fitting(
             plan,
             session,
@@ -369,18 +377,27 @@ class AMTOModel(keras.Model):
                 else None
             ),
             progress=progress,
+            keeper=keeper,
         )
         self.stop_training = False
-        callback_list.on_train_begin()
-        logs = fitting.run()
-        if logs is not None:
-            winner, session.finalists = select_winner(
-                plan, engine, fitting.candidates, metric, progress
-            )
-            session.show(winner)
-        callback_list.on_train_end(logs)
-        if logs is not None and arrangement.overrides_winner:
-            session.show(winner)
+        with keeper or contextlib.nullcontext():
+            state = None if keeper is None else keeper.load()
+            if state is not None:
+                append_to_files(arrangement.others)
+            callback_list.on_train_begin()
+            if state is not None:
+                fitting.restore(state)
+            if keeper is not None:
+                keeper.begin_ledger(session.records)
+            logs = fitting.run()
+            if logs is not None:
+                winner, session.finalists = select_winner(
+                    plan, engine, fitting.candidates, metric, progress
+                )
+                session.show(winner)
+            callback_list.on_train_end(logs)
+            if logs is not None and arrangement.overrides_winner:
+                session.show(winner)
         return self.history
 
     def call(self, inputs: Any, training: Any = None, mask: Any = None) -> Any:
@@ -485,4 +502,24 @@ def _network_of(
         f"Received: {received!r} (of type {type(received).__name__}). "
         "Expected: a keras.Model, or a function without arguments that "
         "returns one."
+    )
+
+
+def _keeper(
+    backup: PopulationBackup | None, plan: FitPlan, session: Session
+) -> BackupKeeper | None:
+    """What keeps the backups of a fit, where the user wants any."""
+    if backup is None or session.engine is None:
+        return None
+    return BackupKeeper(
+        BackupStore(backup.backup_dir, backup.keep),
+        backup.save_freq,
+        backup.delete_checkpoint,
+        fingerprint(
+            plan,
+            session.network,
+            session.compile_args["optimizer"],
+            session.last_round.step,
+        ),
+        session.engine,
     )

@@ -32,6 +32,8 @@ def executions(
     steps_per_epoch: int,
     transfer_interval: int,
     steps_per_execution: int | None = None,
+    stop_every: int | None = None,
+    first_step: int = 0,
 ) -> Iterator[Execution]:
     """Cuts training where a round or an epoch ends, or a callback looks.
 
@@ -43,6 +45,9 @@ def executions(
         transfer_interval: Integer, c, at least 1: the steps of a round.
         steps_per_execution: Integer, at most so many steps at once, or `None`
             for as many as possible.
+        stop_every: Integer, also end an execution after each so many steps of
+            the schedule, or `None`.
+        first_step: Integer, the steps of the schedule that are done already.
 
     Returns:
         Iterator of `Execution`s.
@@ -53,26 +58,23 @@ def executions(
     [(0, 3, False), (1, 1, True), (1, 2, True)]
     """
     longest = steps_per_execution or steps_per_epoch
-    in_round = 0
-    for epoch in epochs:
-        batch = 0
-        while batch < steps_per_epoch:
-            steps = min(
-                longest,
-                steps_per_epoch - batch,
-                transfer_interval - in_round,
-            )
-            ends_epoch = batch + steps == steps_per_epoch
-            is_last = ends_epoch and epoch == epochs[-1]
-            ends_round = is_last or in_round + steps == transfer_interval
-            yield Execution(
-                epoch=epoch,
-                batch=batch,
-                steps=steps,
-                starts_epoch=batch == 0,
-                ends_epoch=ends_epoch,
-                starts_round=in_round == 0,
-                ends_round=ends_round,
-            )
-            batch += steps
-            in_round = 0 if ends_round else in_round + steps
+    total = len(epochs) * steps_per_epoch
+    step = first_step
+    while step < total:
+        passed, batch = divmod(step, steps_per_epoch)
+        in_round = step % transfer_interval
+        steps = min(
+            longest, steps_per_epoch - batch, transfer_interval - in_round
+        )
+        if stop_every is not None:
+            steps = min(steps, stop_every - step % stop_every)
+        step += steps
+        yield Execution(
+            epoch=epochs[passed],
+            batch=batch,
+            steps=steps,
+            starts_epoch=batch == 0,
+            ends_epoch=step % steps_per_epoch == 0,
+            starts_round=in_round == 0,
+            ends_round=step % transfer_interval == 0 or step == total,
+        )

@@ -18,6 +18,7 @@ from keras_amto.engines import build_network
 from keras_amto.engines import default_seeds_from
 from keras_amto.engines import make_engine
 from keras_amto.engines import replica_optimizer_variables
+from keras_amto.engines import to_numpy
 from keras_amto.finalists import Finalists
 from keras_amto.ledger import Ledger
 from keras_amto.ledger import Record
@@ -116,9 +117,7 @@ class Session:
                 )
             self.population = self._populate(self.engine, sample)
             self._refuse_foreign_optimizer()
-        if self.population is None:
-            raise RuntimeError("There is an engine, but no population.")
-        return self.engine, self.population
+        return self.engine, self.last_round
 
     def _build(self, sample: GrossSet) -> None:
         with default_seeds_from(self.settings.seed, task=0):
@@ -185,10 +184,29 @@ class Session:
 
     def begin_round(self) -> Population:
         """Returns the population to start a round from."""
-        if self.population is None:
-            raise RuntimeError("A round begins with a population.")
         self.round_is_open = True
+        return self.last_round
+
+    @property
+    def last_round(self) -> Population:
+        """The population as the last round ended."""
+        if self.population is None:
+            raise RuntimeError("There is no population yet.")
         return self.population
+
+    def restore(
+        self,
+        population: Population,
+        records: Sequence[Record],
+        round_is_open: bool,
+        shown: Sequence[Any],
+    ) -> None:
+        """Takes over what a backup has of these."""
+        self.population = population
+        self.records = list(records)
+        self.round_is_open = round_is_open
+        for variable, value in zip(self._shown(), shown, strict=True):
+            variable.assign(value)
 
     def end_round(
         self, population: Population, record: Record, keep_masters: bool
@@ -211,13 +229,20 @@ class Session:
 
     def show(self, replica: Replica) -> None:
         """Puts a replica into the network that answers for the model."""
-        optimizer = replica_optimizer_variables(self.compile_args["optimizer"])
-        for variables, values in (
-            (self.network.weights, replica.weights),
-            (optimizer, replica.optimizer),
-        ):
-            for variable, value in zip(variables, values, strict=True):
-                variable.assign(value)
+        values = (*replica.weights, *replica.optimizer)
+        for variable, value in zip(self._shown(), values, strict=True):
+            variable.assign(value)
+
+    def shown(self) -> tuple[Any, ...]:
+        """Copies of what `show` has put into the model."""
+        return tuple(to_numpy(variable) for variable in self._shown())
+
+    def _shown(self) -> tuple[keras.Variable, ...]:
+        optimizer = self.compile_args["optimizer"]
+        return (
+            *self.network.weights,
+            *replica_optimizer_variables(optimizer),
+        )
 
     def get_weights(self, task: int) -> Weights:
         """Returns copies of the weights of a task's network."""

@@ -1,5 +1,6 @@
 """The ledger and its file."""
 
+import csv
 import json
 
 import numpy as np
@@ -9,7 +10,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
 from keras_amto import Ledger
+from keras_amto.ledger import Lineage
 from keras_amto.ledger import Record
+from keras_amto.ledger import replay
 
 
 def floats(shape):
@@ -96,6 +99,65 @@ def test_a_record_cannot_be_changed():
         kept.round = 4
 
 
+def test_a_ledger_is_readable_after_a_crash_at_any_byte(tmp_path):
+    whole = "".join(record(round=i).to_json() + "\n" for i in range(3))
+    path = tmp_path / "run.jsonl"
+    line = len(whole) // 3
+    for size in range(len(whole) + 1):
+        path.write_bytes(whole.encode()[:size])
+        if size % line:
+            with pytest.warns(UserWarning, match="is cut short"):
+                ledger = Ledger.load(path)
+        else:
+            ledger = Ledger.load(path)
+        assert [each.round for each in ledger] == list(range(size // line))
+
+
+def test_lineage_follows_accepted_shadows(tmp_path):
+    def accept(step, donors, accepted):
+        size = len(donors)
+        return record(
+            step=step,
+            donors=np.array(donors),
+            accepted=np.array(accepted),
+            master_losses=np.ones(size),
+            shadow_losses=np.ones(size),
+            relationships=np.zeros((size, size)),
+        )
+
+    lineage = Lineage(
+        [
+            accept(5, [1, 2, 0], [True, False, False]),
+            accept(10, [2, 0, 0], [False, True, True]),
+            accept(15, [1, 0, 1], [True, True, False]),
+        ]
+    )
+    ancestors = [(n.ancestor, n.task) for n in lineage.networks[3:]]
+    # Both of the last round start from what the other was before it.
+    assert ancestors == [(1, 0), (3, 1), (3, 2), (4, 0), (3, 1)]
+    assert lineage.living == [6, 7, 5]
+    assert [n.id for n in lineage.ancestry(0)] == [1, 3, 4, 6]
+    lineage.save(tmp_path / "lineage.csv")
+    rows = list(
+        csv.DictReader((tmp_path / "lineage.csv").read_text().splitlines())
+    )
+    assert rows[0] == {
+        "id": "0",
+        "ancestor_list": '["NONE"]',
+        "origin_time": "0",
+        "destruction_time": "5",
+        "task": "0",
+    }
+    assert rows[6]["ancestor_list"] == "[4]"
+    assert rows[6]["destruction_time"] == "inf"
+
+
+def test_an_empty_ledger_cannot_be_replayed(tmp_path):
+    (tmp_path / "run.jsonl").touch()
+    with pytest.raises(ValueError, match="holds no round"):
+        replay(tmp_path / "run.jsonl")
+
+
 def test_a_ledger_is_a_sequence():
     ledger = Ledger([record(round=i) for i in range(3)])
     assert len(ledger) == 3
@@ -106,7 +168,7 @@ def test_a_ledger_is_a_sequence():
     assert ledger != [1, 2, 3]
 
 
-@pytest.mark.parametrize("line", ["{", "[1]", '{"round": 1}', "hello"])
+@pytest.mark.parametrize("line", ["{", "[1]", '{"round": 1}', "hello", "é"])
 def test_a_broken_line_is_named(tmp_path, line):
     path = tmp_path / "run.jsonl"
     path.write_text(record().to_json() + "\n" + line + "\n")

@@ -64,6 +64,7 @@ def test_public_names_are_those_of_the_design():
         "AMTOCallback",
         "AMTOModel",
         "Ledger",
+        "PopulationBackup",
         "__version__",
         "callbacks",
     }

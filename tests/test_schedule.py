@@ -37,5 +37,36 @@ def test_executions_cover_every_step_and_cut_at_rounds_and_epochs(
     assert step == total
 
 
+@given(
+    epochs=st.integers(1, 4),
+    steps_per_epoch=st.integers(1, 12),
+    interval=st.integers(1, 15),
+    every=st.integers(1, 9),
+    data=st.data(),
+)
+def test_a_schedule_can_begin_at_any_step(
+    epochs, steps_per_epoch, interval, every, data
+):
+    def steps(**options):
+        return {
+            (execution.epoch, execution.batch + i): (
+                execution.starts_round and i == 0,
+                execution.ends_round and i == execution.steps - 1,
+                execution.starts_epoch and i == 0,
+                execution.ends_epoch and i == execution.steps - 1,
+            )
+            for execution in executions(
+                range(epochs), steps_per_epoch, interval, **options
+            )
+            for i in range(execution.steps)
+        }
+
+    done = data.draw(st.integers(0, epochs * steps_per_epoch))
+    whole = list(steps().items())
+    assert (
+        list(steps(first_step=done, stop_every=every).items()) == whole[done:]
+    )
+
+
 def test_no_epochs_are_no_executions():
     assert list(executions(range(3, 3), 5, 2)) == []

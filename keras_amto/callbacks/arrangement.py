@@ -3,13 +3,17 @@
 import dataclasses
 from collections.abc import Sequence
 from typing import Any
+from typing import TypeVar
 
 import keras
 
 from keras_amto.callbacks.amto_callback import AMTOCallback
+from keras_amto.callbacks.population_backup import PopulationBackup
 from keras_amto.callbacks.stock import listens_to_batches
 from keras_amto.callbacks.stock import overrides_winner
 from keras_amto.callbacks.stock import refuse_unsupported
+
+_Kind = TypeVar("_Kind")
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -18,10 +22,12 @@ class Arrangement:
 
     Attributes:
         settings: The one `AMTOCallback`, the default where there is none.
+        backup: The one `PopulationBackup`, or `None`.
         others: The other callbacks.
     """
 
     settings: AMTOCallback
+    backup: PopulationBackup | None
     others: Sequence[keras.callbacks.Callback]
 
     @property
@@ -76,13 +82,20 @@ def arrange(callbacks: Any) -> Arrangement:
     else:
         given = [] if callbacks is None else keras.tree.flatten(callbacks)
     refuse_unsupported(given)
-    deciding = [each for each in given if isinstance(each, AMTOCallback)]
-    if len(deciding) > 1:
-        raise ValueError(
-            "Only one callback can decide when AMTO stops. "
-            f"Received: {len(deciding)} AMTOCallbacks. Expected: at most one."
-        )
+    settings = _only(given, AMTOCallback) or AMTOCallback(patience=None)
     return Arrangement(
-        settings=deciding[0] if deciding else AMTOCallback(patience=None),
+        settings=settings,
+        backup=_only(given, PopulationBackup),
         others=[each for each in given if not isinstance(each, AMTOCallback)],
     )
+
+
+def _only(callbacks: Sequence[Any], kind: type[_Kind]) -> _Kind | None:
+    """The one callback of a kind, or `None`."""
+    found = [each for each in callbacks if isinstance(each, kind)]
+    if len(found) > 1:
+        raise ValueError(
+            f"A fit has one {kind.__name__} at most. "
+            f"Received: {len(found)}. Expected: at most one."
+        )
+    return found[0] if found else None

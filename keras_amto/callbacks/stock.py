@@ -19,8 +19,8 @@ _REFUSED = {
     ),
     keras.callbacks.BackupAndRestore: (
         "saves one network and would lose the other tasks, the shadows and "
-        "the relationships. Expected: no BackupAndRestore; "
-        "keras.callbacks.ModelCheckpoint keeps the current champion"
+        "the relationships. Expected: keras_amto.PopulationBackup, which "
+        "continues exactly"
     ),
 }
 

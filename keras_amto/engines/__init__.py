@@ -11,6 +11,7 @@ from keras_amto.engines.workers import build_network
 from keras_amto.engines.workers import current_learning_rate
 from keras_amto.engines.workers import default_seeds_from
 from keras_amto.engines.workers import replica_optimizer_variables
+from keras_amto.engines.workers import to_numpy
 from keras_amto.tasks import GrossSet
 
 ENGINES = ("auto", "portable", "tensorflow")
@@ -66,4 +67,5 @@ __all__ = [
     "default_seeds_from",
     "make_engine",
     "replica_optimizer_variables",
+    "to_numpy",
 ]

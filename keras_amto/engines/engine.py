@@ -157,3 +157,15 @@ class Engine(abc.ABC):
     @abc.abstractmethod
     def to_arrays(self, replica: Replica) -> Replica:
         """Returns the replica with NumPy arrays in the place of tensors."""
+
+    @abc.abstractmethod
+    def from_arrays(self, replica: Replica) -> Replica:
+        """Returns the replica that `to_arrays` was given, bit for bit."""
+
+    @abc.abstractmethod
+    def state_to_arrays(self, state: TaskState) -> TaskState:
+        """Returns the state with NumPy arrays in the place of tensors."""
+
+    @abc.abstractmethod
+    def state_from_arrays(self, state: TaskState) -> TaskState:
+        """Returns the state that `state_to_arrays` was given."""

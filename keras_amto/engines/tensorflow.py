@@ -124,10 +124,16 @@ class TensorFlowEngine(Engine):
         return _current(worker)
 
     def to_arrays(self, replica: Replica) -> Replica:
-        return Replica(
-            tuple(tensor.numpy() for tensor in replica.weights),
-            tuple(tensor.numpy() for tensor in replica.optimizer),
-        )
+        return Replica(_arrays(replica.weights), _arrays(replica.optimizer))
+
+    def from_arrays(self, replica: Replica) -> Replica:
+        return Replica(_tensors(replica.weights), _tensors(replica.optimizer))
+
+    def state_to_arrays(self, state: TaskState) -> TaskState:
+        return TaskState(_arrays(state.seeds), _arrays(state.metrics))
+
+    def state_from_arrays(self, state: TaskState) -> TaskState:
+        return TaskState(_tensors(state.seeds), _tensors(state.metrics))
 
     def _load(self, replicas: tuple[Replica, ...]) -> list[Worker]:
         workers = self._workers[: len(replicas)]
@@ -287,6 +293,14 @@ def _read(variables: Sequence[keras.Variable]) -> tuple[Any, ...]:
 def _assign(variables: Sequence[keras.Variable], values: Sequence[Any]) -> None:
     for variable, value in zip(variables, values, strict=True):
         variable.value.assign(value, read_value=False)
+
+
+def _arrays(tensors: Sequence[Any]) -> tuple[Any, ...]:
+    return tuple(tensor.numpy() for tensor in tensors)
+
+
+def _tensors(arrays: Sequence[Any]) -> tuple[Any, ...]:
+    return tuple(tf.constant(array) for array in arrays)
 
 
 def _current(worker: Worker) -> Replica:

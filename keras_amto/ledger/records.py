@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import os
+import warnings
 from collections.abc import Iterator
 from collections.abc import Sequence
 from typing import Any
@@ -166,16 +167,24 @@ class Ledger(Sequence[Record]):
             path: The file.
 
         Returns:
-            A `Ledger` equal to the one that was saved.
+            A `Ledger` equal to the one that was saved. A last line without its
+            end, as a crash leaves it, is left out with a warning.
 
         Raises:
             ValueError: if a line is no record, naming the line.
         """
         records = []
-        with open(path, encoding="utf-8") as file:
+        with open(path, "rb") as file:
             for number, line in enumerate(file, start=1):
+                if not line.endswith(b"\n"):
+                    warnings.warn(
+                        f"Line {number} of {os.fspath(path)} is cut short and "
+                        "left out: the run was killed while writing it.",
+                        stacklevel=2,
+                    )
+                    break
                 try:
-                    records.append(Record.from_json(line))
+                    records.append(Record.from_json(line.decode()))
                 except (ValueError, TypeError, KeyError) as error:
                     raise ValueError(
                         f"Line {number} of {os.fspath(path)} is no ledger "

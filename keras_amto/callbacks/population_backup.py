@@ -1,0 +1,91 @@
+"""Making an interrupted `fit` continue exactly where it was."""
+
+import os
+
+import keras
+
+from keras_amto.arguments import check_boolean
+from keras_amto.arguments import check_integer
+
+
+class PopulationBackup(keras.callbacks.Callback):
+    """Backs a run up, and continues it where a backup is found.
+
+    A backup holds everything that a run is made of: masters, shadows under way,
+    optimizers, best networks, seed generators, relationships, patience, the
+    ledger, the history, the learning rate, the position in the data, and the
+    state of callbacks. Run the same script again after it was killed, and `fit`
+    goes on from the newest backup and ends with the result that it would have
+    had: bit for bit on a CPU, with op determinism switched on
+    (docs/reliability.md says what holds elsewhere).
+
+    A backup is whole or absent: it is written beside its name, synced to the
+    disk, and renamed. It carries a checksum; a damaged one is passed over with
+    a warning and the one before is used. Writing goes on beside training; an
+    error in it is raised by `fit`. `ledger.jsonl`, in the same directory, gets
+    every round's record as the round ends. On SIGTERM the current execution is
+    finished, a backup is written, and the process exits with status 143.
+
+    Of the stock callbacks `EarlyStopping`, `ReduceLROnPlateau` and
+    `ModelCheckpoint` continue with their state, and `CSVLogger` appends. A
+    callback of your own continues if it has `get_state()`, which returns nested
+    dicts and lists of arrays, numbers and strings, and `set_state(state)`.
+
+    Args:
+        backup_dir: Where to keep backups: one directory for each call of `fit`.
+        save_freq: `"round"`, or an integer, at least 1: after so many steps.
+            Defaults to `"round"`.
+        keep: Integer, at least 1, how many of the newest to keep. Defaults to
+            `2`.
+        delete_checkpoint: Boolean, whether a completed `fit` removes its
+            backups; the ledger stays. Defaults to `True`.
+
+    Raises:
+        TypeError: if an argument is of the wrong type.
+        ValueError: if an argument is out of range; by `fit`, if the backup was
+            made with other settings or data, or if another run that is alive
+            has the directory.
+
+    Example:
+
+    ```python
+    model.fit(x, y, epochs=1000, callbacks=[
+        keras_amto.AMTOCallback(patience=10),
+        keras_amto.PopulationBackup("backups/run_1"),
+    ])
+    ```
+    """
+
+    def __init__(
+        self,
+        backup_dir: str | os.PathLike[str],
+        save_freq: str | int = "round",
+        keep: int = 2,
+        delete_checkpoint: bool = True,
+    ) -> None:
+        super().__init__()
+        if not isinstance(backup_dir, str | os.PathLike):
+            raise TypeError(
+                f"`backup_dir` is no path. Received: {backup_dir!r}. "
+                "Expected: a string or a path."
+            )
+        if not os.fspath(backup_dir):
+            raise ValueError(
+                "`backup_dir` is empty. Received: ''. "
+                "Expected: the path of a directory."
+            )
+        if isinstance(save_freq, str) and save_freq != "round":
+            raise ValueError(
+                f"`save_freq` is unknown. Received: save_freq={save_freq!r}. "
+                "Expected: 'round' or an integer of at least 1."
+            )
+        self.backup_dir: str = os.fspath(backup_dir)
+        self.save_freq: str | int = (
+            save_freq
+            if isinstance(save_freq, str)
+            else check_integer("save_freq", save_freq, 1)
+        )
+        self.keep: int = check_integer("keep", keep, 1)
+        self.delete_checkpoint: bool = check_boolean(
+            "delete_checkpoint", delete_checkpoint
+        )

@@ -1,0 +1,74 @@
+"""The ledger is the run: rebuilding what was decided from it alone."""
+
+import os
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from keras_amto.algorithm import Patience
+from keras_amto.algorithm import initial_patience
+from keras_amto.algorithm import initial_relationships
+from keras_amto.algorithm import update_patience
+from keras_amto.algorithm import update_relationships
+from keras_amto.ledger.lineage import Lineage
+from keras_amto.ledger.records import Ledger
+
+
+class Replay(NamedTuple):
+    """What a run had come to after its last round.
+
+    Attributes:
+        relationships: Float array of shape `(M, M)`.
+        patience: Each task's best validation loss and how long it has waited.
+        lineage: Who descends from whom.
+    """
+
+    relationships: npt.NDArray[np.float64]
+    patience: Patience
+    lineage: Lineage
+
+
+def replay(
+    path: str | os.PathLike[str],
+    relationship_decay: float = 1.0,
+    min_delta: float = 0.0,
+) -> Replay:
+    """Rebuilds relationships, patience and lineage from losses and donors.
+
+    Only `donors`, `master_losses`, `shadow_losses` and `accepted` are read;
+    what a record says of the rest is not, so that comparing with it is a test.
+
+    Args:
+        path: A ledger of one call of `fit`, whole or cut short by a crash.
+        relationship_decay: Float, as the model had it. Defaults to `1.0`.
+        min_delta: Float, as the `AMTOCallback` had it. Defaults to `0.0`.
+
+    Returns:
+        A `Replay`.
+
+    Raises:
+        ValueError: if the file holds no round, or a broken line.
+    """
+    ledger = Ledger.load(path)
+    if not ledger:
+        raise ValueError(
+            "The ledger holds no round. "
+            f"Received: {os.fspath(path)!r}. Expected: at least one line."
+        )
+    num_tasks = len(ledger[0].accepted)
+    relationships = initial_relationships(num_tasks)
+    patience = initial_patience(num_tasks)
+    for record in ledger:
+        losses = record.master_losses
+        if record.donors is not None and record.shadow_losses is not None:
+            relationships = update_relationships(
+                relationships,
+                record.donors,
+                record.master_losses,
+                record.shadow_losses,
+                relationship_decay,
+            )
+            losses = np.where(record.accepted, record.shadow_losses, losses)
+        patience = update_patience(patience, losses, min_delta)
+    return Replay(relationships, patience, Lineage(ledger))

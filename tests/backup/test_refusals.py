@@ -1,0 +1,159 @@
+"""What cannot be continued is refused, naming what differs."""
+
+import os
+
+import keras
+import numpy as np
+import pytest
+
+import keras_amto
+from keras_amto.callbacks import states
+from tests.backup.test_resumption import KillAt
+from tests.backup.test_resumption import Killed
+from tests.conftest import needs_tensorflow
+from tests.data import digits
+from tests.networks import compiled
+from tests.networks import mlp
+
+
+def fit(directory, kill=None, network=None, optimizer=None, data=None,
+        extra=(), batch_size=16, **settings):  # fmt: skip
+    keras.utils.set_random_seed(0)
+    settings = {"num_tasks": 2, "transfer_interval": 3, "seed": 0} | settings
+    model = keras_amto.AMTOModel(network or mlp(), **settings)
+    compiled(model, optimizer=optimizer or keras.optimizers.SGD(0.1))
+    x, y = data or digits(100)
+    callbacks = [keras_amto.PopulationBackup(directory), *extra]
+    if kill:
+        callbacks.append(kill)
+    model.fit(x, y, batch_size=batch_size, epochs=3, verbose=0,
+              callbacks=callbacks)  # fmt: skip
+    return model
+
+
+@pytest.fixture(scope="module")
+def backup(tmp_path_factory):
+    directory = tmp_path_factory.mktemp("refusals")
+    with pytest.raises(Killed):
+        fit(directory, KillAt(step=8))
+    return directory
+
+
+def other_data():
+    x, y = digits(100)
+    x[3, 5] += 1e-3
+    return x, y
+
+
+@needs_tensorflow
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"network": lambda: mlp(units=17)}, "model"),
+        ({"num_tasks": 3}, "num_tasks"),
+        ({"transfer_interval": 4}, "transfer_interval"),
+        ({"validation_split": 0.2}, "validation_split"),
+        ({"holdout_split": 0.2}, "holdout_split"),
+        ({"selection": "uniform"}, "selection"),
+        ({"stratify": True}, "stratify"),
+        ({"seed": 1}, "seed"),
+        ({"relationship_decay": 0.8}, "relationship_decay"),
+        ({"optimizer": lambda: keras.optimizers.Adam()}, "optimizer"),
+        ({"optimizer": lambda: keras.optimizers.SGD(0.2)}, "optimizer"),
+        ({"batch_size": 8}, "batch_size"),
+        ({"data": lambda: digits(90)}, "data_size"),
+        ({"data": other_data}, "data"),
+    ],
+)
+def test_another_run_is_refused(backup, change, field):
+    change = {k: v() if callable(v) else v for k, v in change.items()}
+    with pytest.raises(ValueError, match=f"another `{field}`") as raised:
+        fit(backup, **change)
+    text = str(raised.value)
+    assert f"Received: {field}=" in text
+    assert f"Expected: {field}=" in text
+    assert "to begin anew" in text
+    assert len(list(backup.glob("*.backup"))) == 2  # nothing overwritten
+
+
+@needs_tensorflow
+def test_other_callbacks_with_a_state_are_refused(backup):
+    with pytest.raises(ValueError, match="other callbacks"):
+        fit(backup, extra=[keras.callbacks.EarlyStopping("loss")])
+
+
+@needs_tensorflow
+def test_two_backups_for_one_fit_are_refused(tmp_path):
+    with pytest.raises(ValueError, match="one PopulationBackup at most"):
+        fit(tmp_path, extra=[keras_amto.PopulationBackup(tmp_path)])
+
+
+@needs_tensorflow
+@pytest.mark.parametrize("what", ["full", "deleted"])
+def test_a_disk_that_fails_is_an_error_and_training_state_is_kept(
+    tmp_path, monkeypatch, what
+):
+    import shutil
+
+    keras.utils.set_random_seed(0)
+    model = compiled(keras_amto.AMTOModel(mlp(), 2, 3, seed=0))
+    x, y = digits(100)
+    directory = tmp_path / "backup"
+
+    class Break(keras_amto.callbacks.RoundCallback):
+        def on_round_end(self, round, record):
+            if round == 2 and what == "deleted":
+                shutil.rmtree(directory)
+            if round == 2 and what == "full":
+
+                def full(*args):
+                    raise OSError(28, "No space left on device")
+
+                monkeypatch.setattr(os, "write", full)
+
+    with pytest.raises(OSError, match=r"Cannot|No space|No such"):
+        model.fit(x, y, batch_size=16, epochs=5, verbose=0, callbacks=[
+            keras_amto.PopulationBackup(directory), Break()])  # fmt: skip
+    monkeypatch.undo()
+    assert len(model.ledger) >= 3
+    assert np.isfinite(model.get_task_weights(0)[0]).all()
+    model.fit(x, y, verbose=0)
+
+
+def test_what_stock_callbacks_keep_is_where_it_was():
+    made = {
+        keras.callbacks.EarlyStopping: keras.callbacks.EarlyStopping(),
+        keras.callbacks.ReduceLROnPlateau: keras.callbacks.ReduceLROnPlateau(),
+        keras.callbacks.ModelCheckpoint: keras.callbacks.ModelCheckpoint(
+            "x.keras", save_freq=3
+        ),
+    }
+    for kind, names in states._KEPT.items():
+        callback = made[kind]
+        callback.set_model(keras.Sequential())
+        if kind is not keras.callbacks.ModelCheckpoint:
+            callback.on_train_begin()
+        for name in names:
+            assert hasattr(callback, name), (kind, name)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        (dict(backup_dir=None), TypeError, "`backup_dir` is no path"),
+        (dict(backup_dir=3), TypeError, "`backup_dir` is no path"),
+        (dict(backup_dir=""), ValueError, "`backup_dir` is empty"),
+        (dict(save_freq="epoch"), ValueError, "`save_freq` is unknown"),
+        (dict(save_freq=0), ValueError, "`save_freq` is too small"),
+        (dict(save_freq=1.5), TypeError, "`save_freq` is no integer"),
+        (dict(save_freq=None), TypeError, "`save_freq` is no integer"),
+        (dict(keep=0), ValueError, "`keep` is too small"),
+        (dict(keep="2"), TypeError, "`keep` is no integer"),
+        (dict(delete_checkpoint=1), TypeError, "`delete_checkpoint`"),
+    ],
+)
+def test_arguments_are_checked(arguments, error, message):
+    with pytest.raises(error, match=message) as raised:
+        keras_amto.PopulationBackup(**({"backup_dir": "x"} | arguments))
+    assert "Received:" in str(raised.value)
+    assert "Expected:" in str(raised.value)
