@@ -7,8 +7,6 @@ from typing import Any
 
 import keras
 
-from keras_amto.tasks import GrossSet
-
 
 def export_network(
     model: keras.Model,
@@ -16,7 +14,7 @@ def export_network(
     format: str = "tf_saved_model",
     verbose: bool | None = None,
     input_signature: Any = None,
-    sample: GrossSet | None = None,
+    inputs: Any = None,
     **kwargs: Any,
 ) -> None:
     """Exports a network for inference, as `keras.Model.export` does.
@@ -33,14 +31,16 @@ def export_network(
         format: As in Keras; only `"tf_saved_model"` differs.
         verbose: As in Keras.
         input_signature: As in Keras.
-        sample: A batch that the model was trained on, from which the signature
-            of a subclassed model is read, or `None`.
+        inputs: Symbolic tensors like those that the model was trained on, from
+            which the signature of a subclassed model is read, or `None`.
         **kwargs: As in Keras.
     """
     if format == "tf_saved_model" and keras.config.backend() == "tensorflow":
-        signature = input_signature or _signature(model, sample)
-        if signature is not None and not kwargs:
-            _export_saved_model(model, str(filepath), verbose, signature)
+        signature = input_signature or _signature(model, inputs)
+        if signature is not None:
+            _export_saved_model(
+                model, str(filepath), verbose, signature, **kwargs
+            )
             return
     model.export(
         filepath,
@@ -52,10 +52,14 @@ def export_network(
 
 
 def _export_saved_model(
-    model: keras.Model, filepath: str, verbose: bool | None, signature: Any
+    model: keras.Model,
+    filepath: str,
+    verbose: bool | None,
+    signature: Any,
+    **kwargs: Any,
 ) -> None:
     archive = keras.export.ExportArchive()
-    archive.add_endpoint("serve", _inference(model), signature)
+    archive.add_endpoint("serve", _inference(model), signature, **kwargs)
     for name in (
         "variables",
         "trainable_variables",
@@ -73,14 +77,14 @@ def _inference(model: keras.Model) -> Callable[[Any], Any]:
     return lambda inputs: model(inputs)
 
 
-def _signature(model: keras.Model, sample: GrossSet | None) -> Any:
+def _signature(model: keras.Model, trained_on: Any) -> Any:
     """The inputs of a model: one argument, in the structure it takes."""
     try:
         inputs = model.input
     except (AttributeError, ValueError):  # subclassed: no symbolic inputs
-        if sample is None:
+        if trained_on is None:
             return None
-        inputs = sample.x
+        inputs = trained_on
     return [keras.tree.map_structure(_input_spec, inputs)]
 
 

@@ -245,7 +245,7 @@ class Fitting:
             trained = self._engine.train(
                 self._replicas(m),
                 self._states[m],
-                self._plan.data,
+                self._plan.training_data,
                 self._batches[m].window(self._step, self._step + steps),
                 learning_rate,
                 functools.partial(self._progress.training, begin, steps, m),
@@ -264,6 +264,8 @@ class Fitting:
             )
         self._step += steps
         mean = mean_logs(logs)
+        if self._steps_per_execution is not None:
+            self._show_champion()  # somebody looks
         self._callbacks.on_train_batch_end(begin + steps - 1, mean)
         return mean
 
@@ -341,7 +343,10 @@ class Fitting:
                 "data. The model keeps its last champion, and the tasks keep "
                 "the networks of the round before."
             )
-        for callback in self._round_callbacks():
+        callbacks = self._round_callbacks()
+        if callbacks != [self._settings]:
+            self._show_champion()  # somebody looks
+        for callback in callbacks:
             callback.on_round_end(record.round, record)
 
     def _end_epoch(self, epoch: int, training_logs: Logs) -> Logs:
@@ -377,12 +382,12 @@ class Fitting:
     def _show_champion(self) -> Replica:
         """Lets the model answer with the master of lowest known loss.
 
-        Where no loss is finite, as before the first validation or when all
-        masters have diverged since, the model stays as it is.
+        Before the first validation that is task 0's. Where all masters have
+        diverged since, the model stays as it is.
         """
         losses = self._validation.losses
         champion = self._masters[int(np.argmin(comparable_losses(losses)))]
-        if np.isfinite(losses).any():
+        if np.isfinite(losses).any() or not self._validation.has_begun:
             self._session.show(champion)
         return champion
 

@@ -20,6 +20,7 @@ from keras_amto.callbacks import PopulationBackup
 from keras_amto.callbacks.arrangement import arrange
 from keras_amto.callbacks.states import append_to_files
 from keras_amto.engines import default_seeds_from
+from keras_amto.engines import refuse_engine
 from keras_amto.engines.workers import clone_compile_args
 from keras_amto.exporting import export_network
 from keras_amto.finalists import Finalists
@@ -166,6 +167,11 @@ class AMTOModel(keras.Model):
             self.best_model.metrics if engine is None else engine.metrics
         )
 
+    @property
+    def layers(self) -> list[keras.Layer]:
+        """The winner's layers, as Keras callbacks look them up."""
+        return list(self.best_model.layers)
+
     def get_task_weights(self, task: int) -> list[Any]:
         """Returns a master's weights as of the last round, as NumPy arrays.
 
@@ -240,6 +246,7 @@ class AMTOModel(keras.Model):
             ),
             **args,
         )
+        refuse_engine(self._session.settings.engine, bool(run_eagerly))
         args["optimizer"] = self.optimizer  # with loss scaling, where needed
         self._session.recompile(args)
         # The same optimizer, so that `best_model` can be trained on its own.
@@ -334,6 +341,8 @@ class AMTOModel(keras.Model):
                 "Expected: a call of `compile` first."
             )
         arrangement = arrange(callbacks)
+        limit = keras.config.max_epochs()  # for debugging runs
+        epochs = epochs if limit is None else min(epochs, limit)
         session = self._session
         plan = plan_fit(
             session.settings,
@@ -380,24 +389,27 @@ class AMTOModel(keras.Model):
             keeper=keeper,
         )
         self.stop_training = False
-        with keeper or contextlib.nullcontext():
-            state = None if keeper is None else keeper.load()
-            if state is not None:
-                append_to_files(arrangement.others)
-            callback_list.on_train_begin()
-            if state is not None:
-                fitting.restore(state)
-            if keeper is not None:
-                keeper.begin_ledger(session.records)
-            logs = fitting.run()
-            if logs is not None:
-                winner, session.finalists = select_winner(
-                    plan, engine, fitting.candidates, metric, progress
-                )
-                session.show(winner)
-            callback_list.on_train_end(logs)
-            if logs is not None and arrangement.overrides_winner:
-                session.show(winner)
+        try:
+            with keeper or contextlib.nullcontext():
+                state = None if keeper is None else keeper.load()
+                if state is not None:
+                    append_to_files(arrangement.others)
+                callback_list.on_train_begin()
+                if state is not None:
+                    fitting.restore(state)
+                if keeper is not None:
+                    keeper.begin_ledger(session.records)
+                logs = fitting.run()
+                if logs is not None:
+                    winner, session.finalists = select_winner(
+                        plan, engine, fitting.candidates, metric, progress
+                    )
+                    session.show(winner)
+                callback_list.on_train_end(logs)
+                if logs is not None and arrangement.overrides_winner:
+                    session.show(winner)
+        finally:
+            session.close()
         return self.history
 
     def call(self, inputs: Any, training: Any = None, mask: Any = None) -> Any:
@@ -457,7 +469,7 @@ class AMTOModel(keras.Model):
             self.best_model,
             filepath,
             format,
-            sample=self._session.sample,
+            inputs=self._session.inputs,
             **kwargs,
         )
 
@@ -471,7 +483,13 @@ class AMTOModel(keras.Model):
         # It is compiled as this model is, whose compile state is saved anyway.
         network.pop("compile_config", None)
         settings = dataclasses.asdict(self._session.settings)
-        return {"model": network, **settings, "name": self.name}
+        config = {"model": network, **settings, "name": self.name}
+        if self._session.inputs is not None:
+            # For `export`: a subclassed network does not know what it takes.
+            config["inputs"] = keras.saving.serialize_keras_object(
+                self._session.inputs
+            )
+        return config
 
     @classmethod
     def from_config(
@@ -482,13 +500,24 @@ class AMTOModel(keras.Model):
         config["model"] = keras.saving.deserialize_keras_object(
             config["model"], custom_objects=custom_objects
         )
-        return cls(**config)
+        inputs = config.pop("inputs", None)
+        model = cls(**config)
+        if inputs is not None:
+            model._session.inputs = keras.saving.deserialize_keras_object(
+                inputs
+            )
+        return model
 
 
 def _network_of(
     model: Any, seed: int
 ) -> tuple[keras.Model, Callable[[], keras.Model] | None]:
     """The network that was given, and the function if it was one."""
+    if isinstance(model, AMTOModel):
+        raise TypeError(
+            "An AMTOModel cannot be wrapped again. "
+            f"Received: {model!r}. Expected: the network, `best_model`."
+        )
     if isinstance(model, keras.Model):
         return model, None
     received = model

@@ -19,6 +19,7 @@ from keras_amto.tasks import Task
 from keras_amto.tasks import TrainingBatches
 from keras_amto.tasks import class_labels
 from keras_amto.tasks import in_order
+from keras_amto.tasks import is_dataset
 from keras_amto.tasks import read_gross_set
 from keras_amto.tasks import split_tasks
 
@@ -42,7 +43,9 @@ class FitPlan:
 
     Attributes:
         settings: Those of the `AMTOModel`.
-        data: The gross training set.
+        data: The gross training set, as it is evaluated.
+        training_data: The same samples, as they are trained on: weighted by
+            class where the user wants that.
         tasks: The M tasks.
         batch_size: Integer, samples a training batch.
         validation_batch_size: Integer, samples a validation batch.
@@ -56,6 +59,7 @@ class FitPlan:
 
     settings: Settings
     data: GrossSet
+    training_data: GrossSet
     tasks: tuple[Task, ...]
     batch_size: int
     validation_batch_size: int
@@ -88,7 +92,8 @@ class FitPlan:
 
     def sample_batch(self) -> GrossSet:
         """Returns one training batch, to build networks with."""
-        return self.data.batch(self.tasks[0].train_indices[: self.batch_size])
+        indices = self.tasks[0].train_indices[: self.batch_size]
+        return self.training_data.batch(indices)
 
     def validates_after(self, epoch: int) -> bool:
         """Says whether an epoch ends with a validation, as in Keras."""
@@ -153,11 +158,13 @@ def plan_fit(
         class_labels(data.y) if settings.stratify else None,
         settings.seed,
     )
+    requested_validation_batch_size = validation_batch_size
     validation_batch_size = validation_batch_size or batch_size
     held_out = tasks[0].holdout_indices
     plan = FitPlan(
         settings=settings,
         data=data,
+        training_data=data.for_training(),
         tasks=tasks,
         batch_size=batch_size,
         validation_batch_size=validation_batch_size,
@@ -166,7 +173,10 @@ def plan_fit(
         shuffle=bool(shuffle),
         validation_freq=validation_freq,
         validation_data=_read_validation_data(
-            validation_data, validation_batch_size, validation_steps
+            validation_data,
+            requested_validation_batch_size,
+            batch_size,
+            validation_steps,
         ),
         holdout=(
             Samples(data, in_order(held_out, validation_batch_size))
@@ -182,11 +192,29 @@ def plan_fit(
 
 
 def _read_validation_data(
-    validation_data: Any, batch_size: int, steps: int | None
+    validation_data: Any,
+    requested_batch_size: int | None,
+    batch_size: int,
+    steps: int | None,
 ) -> Samples | None:
+    """Reads clean data; a dataset comes in batches of its own, as in Keras."""
     if validation_data is None:
         return None
-    parts = keras.utils.unpack_x_y_sample_weight(validation_data)
-    data, _ = read_gross_set(*parts)
+    x, *rest = _parts(validation_data)
+    if steps is not None and is_dataset(x):
+        x = x.take(steps)
+        steps = None
+    data, source_batch_size = read_gross_set(x, *rest)
+    batch_size = requested_batch_size or source_batch_size or batch_size
     size = data.size if steps is None else min(data.size, steps * batch_size)
     return Samples(data, in_order(np.arange(size), batch_size))
+
+
+def _parts(validation_data: Any) -> Any:
+    if isinstance(validation_data, tuple) and len(validation_data) > 3:
+        raise ValueError(
+            "`validation_data` has too many parts. "
+            f"Received: a tuple of {len(validation_data)}. "
+            "Expected: (x, y), (x, y, sample_weight), or a dataset."
+        )
+    return keras.utils.unpack_x_y_sample_weight(validation_data)

@@ -122,6 +122,14 @@ def selection_metric(requested: str, names: Sequence[str]) -> str | None:
     Raises:
         ValueError: if another name than the default does not exist.
     """
+    if _lower_is_better(requested):
+        raise ValueError(
+            "`selection_metric` is one of which lower is better, and the "
+            "highest harmonic mean wins. "
+            f"Received: selection_metric={requested!r}. "
+            "Expected: an accuracy or a score; without one the lowest mean "
+            "validation loss wins anyway."
+        )
     if requested in names:
         return requested
     if requested != "accuracy":
@@ -138,6 +146,13 @@ def selection_metric(requested: str, names: Sequence[str]) -> str | None:
         f"The model has {reason}, so the winner is the network of lowest mean "
         "validation loss. Name a metric in "
         "AMTOCallback(selection_metric=...) to select by that.",
-        stacklevel=2,
+        stacklevel=3,  # the call of `fit`
     )
     return None
+
+
+def _lower_is_better(name: str) -> bool:
+    return name.endswith("loss") or any(
+        part in name
+        for part in ("error", "mae", "mse", "mape", "msle", "crossentropy")
+    )

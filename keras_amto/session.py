@@ -1,6 +1,7 @@
 """What an `AMTOModel` carries from one `fit` to the next."""
 
 import dataclasses
+import hashlib
 from collections.abc import Callable
 from collections.abc import Sequence
 from typing import Any
@@ -48,7 +49,8 @@ class Session:
         records: The ledger's records.
         tasks: The tasks of the last `fit`.
         finalists: The table of the last `fit`, or `None`.
-        sample: One sample of the data of the last `fit`, or `None`.
+        inputs: What the network takes, in its structure, as symbolic tensors of
+            the last `fit`; or `None`.
         round_is_open: Whether shadows are under way.
     """
 
@@ -67,8 +69,9 @@ class Session:
         self.records: list[Record] = []
         self.tasks: tuple[Task, ...] = ()
         self.finalists: Finalists | None = None
-        self.sample: GrossSet | None = None
+        self.inputs: Any = None
         self.round_is_open = False
+        self._shown_digest = ""
         # The tasks' weights while no engine holds them: after `compile`.
         self._weights: list[Weights] | None = None
 
@@ -100,24 +103,66 @@ class Session:
             ValueError: if the model cannot be built, cloned or trained.
         """
         self._build(sample)
-        self.round_is_open = False  # whatever cut the last `fit` short
-        self.sample = sample.batch(np.arange(1))
+        self.inputs = keras.tree.map_structure(_symbolic, sample.x)
         if self.engine is None:
-            factory = WorkerFactory(
-                self.network, self.model_fn, self.compile_args
+            # Kept only when all of it is there: what is refused now is refused
+            # again at the next call.
+            engine = self._make_engine(sample)
+            self.population = self._populate(engine, sample)
+            self.engine = engine
+            self._weights = None
+        elif self._digest() != self._shown_digest:
+            # Somebody has loaded or trained the model since the last `fit`:
+            # what they see is what trains on.
+            self.population = dataclasses.replace(
+                self.last_round,
+                masters=(self._shown_replica(self.engine),)
+                * self.settings.num_tasks,
             )
-            # The workers' own initial weights are never used, but drawing them
-            # must not take numbers from a global generator.
-            with default_seeds_from(self.settings.seed, task=0):
-                self.engine = make_engine(
-                    self.settings.engine,
-                    factory,
-                    sample,
-                    self.settings.num_tasks,
-                )
-            self.population = self._populate(self.engine, sample)
-            self._refuse_foreign_optimizer()
         return self.engine, self.last_round
+
+    def close(self) -> None:
+        """Settles what a `fit` leaves behind, however it ended."""
+        self.round_is_open = False
+        self._shown_digest = self._digest()
+
+    def _digest(self) -> str:
+        digest = hashlib.sha256()
+        for variable in self.network.weights:
+            digest.update(np.ascontiguousarray(to_numpy(variable)).tobytes())
+        return digest.hexdigest()
+
+    def _make_engine(self, sample: GrossSet) -> Engine:
+        factory = WorkerFactory(self.network, self.model_fn, self.compile_args)
+        # The workers' own initial weights are never used, but drawing them
+        # must not take numbers from a global generator.
+        with default_seeds_from(self.settings.seed, task=0):
+            engine = make_engine(
+                self.settings.engine, factory, sample, self.settings.num_tasks
+            )
+        replica = engine.to_arrays(
+            engine.initial_replica(self.network.get_weights())
+        )
+        expected = [np.shape(value) for value in replica.optimizer]
+        received = [np.shape(value) for value in self._optimizer_values()]
+        if received != expected:
+            # It would be found out at the very end.
+            raise ValueError(
+                "The optimizer belongs to another model. "
+                f"Received: variables of shapes {received}. "
+                f"Expected: an optimizer of its own, {expected}."
+            )
+        return engine
+
+    def _optimizer_values(self) -> list[Any]:
+        optimizer = self.compile_args["optimizer"]
+        return [to_numpy(v) for v in replica_optimizer_variables(optimizer)]
+
+    def _shown_replica(self, engine: Engine) -> Replica:
+        """The model and the optimizer as the user sees them."""
+        return engine.initial_replica(
+            self.network.get_weights(), self._optimizer_values()
+        )
 
     def _build(self, sample: GrossSet) -> None:
         with default_seeds_from(self.settings.seed, task=0):
@@ -132,30 +177,22 @@ class Session:
         if not optimizer.built:
             optimizer.build(self.network.trainable_variables)
 
-    def _refuse_foreign_optimizer(self) -> None:
-        """An optimizer of another model would be found out at the very end."""
-        if self.engine is None or self.population is None:
-            return
-        replica = self.engine.to_arrays(self.population.masters[0])
-        expected = [np.shape(value) for value in replica.optimizer]
-        optimizer = self.compile_args["optimizer"]
-        received = [
-            tuple(v.shape) for v in replica_optimizer_variables(optimizer)
-        ]
-        if received != expected:
-            raise ValueError(
-                "The optimizer belongs to another model. "
-                f"Received: variables of shapes {received}. "
-                f"Expected: an optimizer of its own, {expected}."
-            )
-
     def _populate(self, engine: Engine, sample: GrossSet) -> Population:
         seed, num_tasks = self.settings.seed, self.settings.num_tasks
-        weights = self._weights or self._initial_weights(sample)
-        self._weights = None
+        weights = self._weights
+        if weights is not None and self._digest() != self._shown_digest:
+            weights = [self.network.get_weights()] * num_tasks
+        if weights is None:
+            weights = self._initial_weights(sample)
+        # One that has made steps, as that of a loaded model, goes on.
+        optimizer = self.compile_args["optimizer"]
+        started = float(keras.ops.convert_to_numpy(optimizer.iterations)) > 0
+        values = self._optimizer_values() if started else None
         before = self.population
         return Population(
-            masters=tuple(engine.initial_replica(each) for each in weights),
+            masters=tuple(
+                engine.initial_replica(each, values) for each in weights
+            ),
             states=tuple(
                 engine.initial_task_state(task, seed)
                 for task in range(num_tasks)
@@ -171,7 +208,7 @@ class Session:
 
     def _initial_weights(self, sample: GrossSet) -> list[Weights]:
         """The model's own weights for all, or fresh ones from a function."""
-        weights = [self.network.get_weights()]
+        weights: list[Weights] = [self.network.get_weights()]
         for task in range(1, self.settings.num_tasks):
             if self.model_fn is None:
                 weights.append(weights[0])
@@ -284,3 +321,10 @@ class Session:
         self.population = dataclasses.replace(
             population, masters=tuple(masters)
         )
+
+
+def _symbolic(array: npt.NDArray[Any]) -> keras.KerasTensor:
+    """A symbolic tensor like the samples of an array."""
+    is_text = array.dtype.kind in "OSU"
+    dtype = "string" if is_text else str(array.dtype)
+    return keras.KerasTensor((None, *array.shape[1:]), dtype)

@@ -36,6 +36,8 @@ class Validation:
         #: Float array of shape `(M,)`, each master's latest validation loss, be
         #: it out of date; NaN before the first.
         self.losses = np.full(len(sets), np.nan)
+        #: Whether any master was validated.
+        self.has_begun = False
 
     def forget(self, task: int) -> None:
         """Takes what is known of a task to be out of date."""
@@ -48,6 +50,7 @@ class Validation:
             (logs,) = self.evaluate((master,), self.sets[task])
             self._masters[task] = logs
         self.losses[task] = logs["loss"]
+        self.has_begun = True
         return logs
 
     def of_replicas(self, task: int, replicas: tuple[Replica, ...]) -> None:
@@ -72,6 +75,7 @@ class Validation:
         for task in np.flatnonzero(accepted):
             self._masters[task] = self._shadows[task]
         self.losses = self.master_losses()
+        self.has_begun = True
 
     def evaluate(
         self, replicas: tuple[Replica, ...], samples: Samples

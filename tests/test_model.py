@@ -181,27 +181,28 @@ def test_one_task_has_no_shadow():
 
 @pytest.mark.parametrize("engine", ["portable", "tensorflow"])
 def test_one_task_costs_one_fit_and_equals_plain_training(engine):
-    """As many gradient steps as `fit`, on the same batches, bit for bit."""
+    """As many gradient steps as `fit`, on the same batches."""
     from keras_amto.tasks import TrainingBatches
 
     network = mlp()
     start = network.get_weights()
-    steps = []
+    model = compiled(amto(network, num_tasks=1, engine=engine))
+    trained = []
 
-    class Counting(keras.optimizers.SGD):
-        def apply(self, *args, **kwargs):
-            steps.append(1)
-            return super().apply(*args, **kwargs)
+    class Spy(keras_amto.callbacks.RoundCallback):
+        def on_train_begin(self, logs=None):
+            made = self.model._session.engine
+            train = made.train
 
-    model = amto(network, num_tasks=1, engine=engine)
-    compiled(model, optimizer=Counting(0.1, momentum=0.9), run_eagerly=False)
-    fit(
-        model,
-        callbacks=[
-            keras_amto.AMTOCallback(patience=None, restore_best_weights=False)
-        ],
-    )
-    assert model.optimizer.iterations.numpy() == 2 * 9
+            def spying(replicas, *rest):
+                trained.append(len(replicas) * len(rest[2]))
+                return train(replicas, *rest)
+
+            made.train = spying
+
+    last = keras_amto.AMTOCallback(patience=None, restore_best_weights=False)
+    fit(model, callbacks=[last, Spy()])
+    assert sum(trained) == model.optimizer.iterations.numpy() == 2 * 9
 
     plain = compiled(mlp())
     plain.set_weights(start)
@@ -384,6 +385,133 @@ def test_layers_unfrozen_between_two_fits_train_in_the_second():
     assert np.abs(model.best_model.get_weights()[0] - frozen[0]).max() > 1e-3
 
 
+def test_an_error_within_a_step_leaves_nothing_half_trained():
+    import tensorflow as tf
+
+    x, y = digits(150)
+    # Without momentum, so that nothing moves at a rate of zero.
+    model = compiled(amto(num_tasks=1), optimizer=keras.optimizers.SGD(0.1))
+    fit(model)
+    before = model.get_task_weights(0)
+    wrong = y.copy()
+    wrong[75:] = 99  # no such class
+    with pytest.raises(tf.errors.InvalidArgumentError):
+        model.fit(x, wrong, batch_size=16, verbose=0)
+    still = keras.callbacks.LearningRateScheduler(lambda epoch, rate: 0.0)
+    fit(model, callbacks=[still])
+    for a, b in zip(model.get_task_weights(0), before, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_after_an_interruption_weights_can_be_set_and_training_goes_on():
+    class Interrupt(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            if batch == 5:
+                raise KeyboardInterrupt
+
+    model = compiled(amto())
+    with pytest.raises(KeyboardInterrupt):
+        fit(model, callbacks=[Interrupt()])
+    assert len(model.ledger) == 1
+    model.set_task_weights(0, model.get_task_weights(1))
+    fit(model)
+    assert [r.round for r in model.ledger] == list(range(len(model.ledger)))
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_weights_loaded_after_a_fit_are_what_trains_on(tmp_path, again):
+    model = compiled(amto())
+    fit(model)
+    other = compiled(amto())
+    other.save_weights(tmp_path / "other.weights.h5")
+    model.load_weights(tmp_path / "other.weights.h5")
+    if again:
+        compiled(model)
+    still = keras.callbacks.LearningRateScheduler(lambda epoch, rate: 0.0)
+    fit(model, callbacks=[still])
+    for task in range(3):
+        for a, b in zip(
+            model.get_task_weights(task), other.get_weights(), strict=True
+        ):
+            np.testing.assert_array_equal(a, b)
+
+
+def test_a_loaded_model_goes_on_with_its_optimizer(tmp_path):
+    schedule = keras.optimizers.schedules.ExponentialDecay(0.1, 5, 0.5)
+    model = compiled(amto(), optimizer=keras.optimizers.SGD(schedule))
+    last = keras_amto.AMTOCallback(patience=None, restore_best_weights=False)
+    fit(model, callbacks=[last])
+    model.save(tmp_path / "m.keras")
+    again = keras.models.load_model(tmp_path / "m.keras")
+    fit(again, callbacks=[last])
+    assert again.optimizer.iterations.numpy() == 36
+
+
+def test_callbacks_see_the_champion_of_the_moment(tmp_path):
+    x, y = digits(150)
+    seen = []
+
+    class Look(keras_amto.callbacks.RoundCallback):
+        def on_round_end(self, round, record):
+            after = np.fmin(record.master_losses, record.shadow_losses)
+            champion = int(np.argmin(after))
+            held = self.model.tasks[champion].validation_indices
+            loss, _ = self.model.evaluate(x[held], y[held], verbose=0)
+            seen.append((loss, after[champion]))
+
+    checkpoint = keras.callbacks.ModelCheckpoint(
+        tmp_path / "{batch}.weights.h5", save_freq=4, save_weights_only=True
+    )
+    iterations = []
+    listener = keras.callbacks.LambdaCallback(
+        on_train_batch_end=lambda batch, logs: iterations.append(
+            int(model.optimizer.iterations.numpy())
+        )
+    )
+    model = compiled(amto())
+    start = model.get_weights()
+    fit(model, epochs=1, callbacks=[Look(), checkpoint, listener])
+    for shown, known in seen:
+        assert shown == pytest.approx(known, rel=1e-4)
+    assert iterations == list(range(1, 10))
+    saved = compiled(amto())
+    saved.load_weights(tmp_path / "4.weights.h5")
+    assert np.abs(saved.get_weights()[0] - start[0]).max() > 1e-3
+
+
+def test_a_limit_of_epochs_for_debugging_holds():
+    keras.config.set_max_epochs(1)
+    try:
+        model = compiled(amto())
+        fit(model, epochs=3)
+    finally:
+        keras.config.set_max_epochs(None)
+    assert model.history.epoch == [0]
+
+
+def test_a_subclassed_callback_that_listens_is_called_each_step():
+    batches = []
+
+    class Listening(keras_amto.AMTOCallback):
+        def on_train_batch_end(self, batch, logs=None):
+            batches.append(batch)
+
+    fit(compiled(amto()), epochs=1, callbacks=[Listening(patience=None)])
+    assert batches == list(range(9))
+
+
+def test_a_model_can_be_copied_and_pickled(trained):
+    import copy
+    import pickle
+
+    x, _ = digits(20)
+    expected = trained.predict(x, verbose=0)
+    for again in (copy.deepcopy(trained), pickle.loads(pickle.dumps(trained))):
+        np.testing.assert_allclose(
+            again.predict(x, verbose=0), expected, atol=1e-6
+        )
+
+
 # Functions
 
 
@@ -452,11 +580,66 @@ def test_frames_and_datasets_train_as_arrays_do():
     assert runs[0] == runs[1] == runs[2]
 
 
-def test_the_data_are_held_once():
+@pytest.mark.parametrize("source", ["float64", "dataset"])
+def test_what_was_read_or_converted_is_held_once(source):
+    """The engine's tensors lie in the memory of the gross set."""
+    import tensorflow as tf
+
+    from keras_amto.engines import tensorflow as engine
+    from keras_amto.tasks import read_gross_set
+
+    x, y = digits(150)
+    if source == "dataset":
+        given = (tf.data.Dataset.from_tensor_slices((x, y)).batch(7),)
+    else:
+        given = (x.astype("float64"), y)
+    data, _ = read_gross_set(*given)
+    tensor = engine._share(data.x)
+    data.x[3, 5] = 0.625
+    assert tensor[3, 5].numpy() == 0.625
+    np.testing.assert_array_equal(tensor, data.x)
+
+
+def test_no_data_are_kept_after_fit():
     x, y = digits(150)
     model = compiled(amto())
     model.fit(x, y, verbose=0)
-    assert not model._session.engine._tensors  # nothing is kept afterwards
+    assert not model._session.engine._tensors
+
+
+def test_class_weights_count_in_training_alone_as_in_keras():
+    x, y = digits(150)
+    still = keras.callbacks.LearningRateScheduler(lambda epoch, rate: 0.0)
+    model = compiled(amto(num_tasks=1))
+    history = fit(
+        model, class_weight=dict.fromkeys(range(10), 7.0), callbacks=[still]
+    )
+    held = model.tasks[0].validation_indices
+    loss, _ = model.evaluate(x[held], y[held], verbose=0)
+    assert history.history["val_loss"][-1] == pytest.approx(loss, rel=1e-5)
+    assert history.history["loss"][-1] > 6 * loss
+
+
+def test_a_missing_weight_of_an_output_stands_for_ones():
+    from keras_amto.tasks import read_gross_set
+
+    x, y = digits(20)
+    data, _ = read_gross_set(x, [y, y], [np.full(20, 2.0), None])
+    assert data.sample_weight[1].tolist() == [1.0] * 20
+
+
+def test_a_dataset_of_validation_data_comes_in_its_own_batches():
+    import tensorflow as tf
+
+    x, y = digits(300)
+    dataset = tf.data.Dataset.from_tensor_slices((x[150:], y[150:])).batch(60)
+    model = compiled(amto())
+    weights = model.get_weights()
+    one = fit(model, validation_data=dataset.repeat(), validation_steps=2)
+    other = compiled(amto())
+    other.set_weights(weights)
+    two = fit(other, validation_data=(x[150:270], y[150:270]))
+    assert one.history["val_loss"] == pytest.approx(two.history["val_loss"])
 
 
 def test_a_holdout_selects_and_stays_clean():

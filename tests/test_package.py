@@ -39,8 +39,8 @@ def test_importing_the_package_imports_nothing_beyond_keras():
 
 
 def test_that_test_notices_an_import():
-    found = modules_imported_by("import keras_amto, sklearn")
-    assert "sklearn" in found
+    found = modules_imported_by("import keras_amto, hypothesis")
+    assert "hypothesis" in found
 
 
 def test_importing_under_another_backend_imports_no_tensorflow():
@@ -76,7 +76,7 @@ def test_the_example_of_the_readme_runs(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     readme = (ROOT / "README.md").read_text()
     (code,) = re.findall(r"```python\n(.*?)```", readme, flags=re.S)
-    assert len([line for line in code.splitlines() if line.strip()]) <= 20
+    assert len([line for line in code.splitlines() if line.strip()]) <= 12
     scope = {}
     exec(code, scope)
     assert scope["model"].best_task is not None

@@ -148,5 +148,8 @@ def update_relationships(
         gain = np.where(both_diverged, 0.0, np.tanh(masters - shadows))
     updated = relationships.copy()
     tasks = np.arange(len(donors))
-    updated[tasks, donors] = decay * updated[tasks, donors] + gain
+    tried = updated[tasks, donors]
+    updated[tasks, donors] = np.where(
+        both_diverged, tried, decay * tried + gain
+    )
     return updated

@@ -83,7 +83,8 @@ def _samples(samples: Samples | None) -> str | None:
 
 def _data(data: GrossSet) -> str:
     digest = hashlib.sha256()
-    for leaf in keras.tree.flatten((data.x, data.y, data.sample_weight)):
+    parts = (data.x, data.y, data.sample_weight, data.class_weights)
+    for leaf in keras.tree.flatten(parts):
         if leaf is None:
             continue
         digest.update(f"{leaf.dtype} {leaf.shape}".encode())

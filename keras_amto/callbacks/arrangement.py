@@ -33,7 +33,7 @@ class Arrangement:
     @property
     def listens_to_batches(self) -> bool:
         """Whether executions follow the compiled `steps_per_execution`."""
-        return any(map(listens_to_batches, self.others))
+        return any(map(listens_to_batches, (self.settings, *self.others)))
 
     @property
     def overrides_winner(self) -> bool:
@@ -49,9 +49,10 @@ class Arrangement:
 
         The `AMTOCallback` comes first, the bar and the history last.
         """
-        logger = keras.callbacks.ProgbarLogger() if verbose != 0 else None
         callbacks = [self.settings, *self.others]
-        if logger is not None:
+        logger = _only(callbacks, keras.callbacks.ProgbarLogger)
+        if logger is None and verbose != 0:
+            logger = keras.callbacks.ProgbarLogger()
             callbacks.append(logger)
         return keras.callbacks.CallbackList(
             callbacks,

@@ -37,14 +37,8 @@ def make_engine(
         ValueError: if the TensorFlow engine is asked for where it cannot run.
     """
     eagerly = bool(factory.compile_args.get("run_eagerly"))
+    refuse_engine(name, eagerly)
     on_tensorflow = keras.config.backend() == "tensorflow"
-    if name == "tensorflow" and (eagerly or not on_tensorflow):
-        raise ValueError(
-            "engine='tensorflow' trains in graphs of the TensorFlow backend. "
-            f"Received: backend={keras.config.backend()!r}, "
-            f"run_eagerly={eagerly}. Expected: backend='tensorflow' and "
-            "run_eagerly=False, or engine='portable'."
-        )
     if name == "portable" or eagerly or not on_tensorflow:
         # Imported here, and only here: an engine needs what others do not.
         from keras_amto.engines.portable import PortableEngine
@@ -53,6 +47,26 @@ def make_engine(
     from keras_amto.engines.tensorflow import TensorFlowEngine
 
     return TensorFlowEngine(factory, sample, num_workers=min(num_tasks, 2))
+
+
+def refuse_engine(name: str, eagerly: bool) -> None:
+    """Raises where the engine of a name cannot run.
+
+    Args:
+        name: The engine.
+        eagerly: Whether the model is compiled with `run_eagerly=True`.
+
+    Raises:
+        ValueError: if the TensorFlow engine is asked for where it cannot run.
+    """
+    backend = keras.config.backend()
+    if name == "tensorflow" and (eagerly or backend != "tensorflow"):
+        raise ValueError(
+            "engine='tensorflow' trains in graphs of the TensorFlow backend. "
+            f"Received: backend={backend!r}, run_eagerly={eagerly}. "
+            "Expected: backend='tensorflow' and run_eagerly=False, or "
+            "engine='portable'."
+        )
 
 
 __all__ = [
@@ -66,6 +80,7 @@ __all__ = [
     "current_learning_rate",
     "default_seeds_from",
     "make_engine",
+    "refuse_engine",
     "replica_optimizer_variables",
     "to_numpy",
 ]

@@ -80,11 +80,15 @@ class Engine(abc.ABC):
         """The keys of the logs that `evaluate` returns."""
 
     @abc.abstractmethod
-    def initial_replica(self, weights: Sequence[Any]) -> Replica:
-        """Returns a replica with fresh optimizer variables.
+    def initial_replica(
+        self, weights: Sequence[Any], optimizer: Sequence[Any] | None = None
+    ) -> Replica:
+        """Returns a replica of given weights.
 
         Args:
             weights: One array for each of `model.weights`.
+            optimizer: One array for each of `Replica.optimizer`, or `None` for
+                those of a fresh optimizer.
         """
 
     @abc.abstractmethod

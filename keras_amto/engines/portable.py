@@ -31,9 +31,8 @@ class PortableEngine(Engine):
     """
 
     def __init__(self, factory: WorkerFactory, sample: GrossSet) -> None:
-        self._worker = factory.make(sample, _test_on_batch)
+        self._worker, self._metric_names = factory.make(sample, _test_on_batch)
         self._fresh_optimizer = _read(self._worker.optimizer)
-        self._metric_names = list(self._worker.model.get_metrics_result())
 
     @property
     def metrics(self) -> list[Any]:
@@ -43,9 +42,13 @@ class PortableEngine(Engine):
     def metric_names(self) -> list[str]:
         return self._metric_names
 
-    def initial_replica(self, weights: Sequence[Any]) -> Replica:
+    def initial_replica(
+        self, weights: Sequence[Any], optimizer: Sequence[Any] | None = None
+    ) -> Replica:
         arrays = tuple(np.array(weight) for weight in weights)
-        return Replica(arrays, self._fresh_optimizer)
+        if optimizer is None:
+            return Replica(arrays, self._fresh_optimizer)
+        return Replica(arrays, tuple(np.array(value) for value in optimizer))
 
     def initial_task_state(self, task: int, seed: int) -> TaskState:
         seeds = tuple(task_seeds(self._worker, task, seed))
@@ -124,6 +127,11 @@ class PortableEngine(Engine):
                 batch_size=len(batches[0]),
                 verbose=0,
                 return_dict=True,
+                callbacks=[
+                    keras.callbacks.LambdaCallback(
+                        on_test_batch_end=lambda batch, logs: on_progress(batch)
+                    )
+                ],
             )
             results.append({k: _to_python(v) for k, v in logs.items()})
             on_progress(len(batches))
@@ -157,8 +165,10 @@ class PortableEngine(Engine):
         )
 
 
-def _test_on_batch(model: keras.Model, sample: GrossSet) -> None:
-    model.test_on_batch(sample.x, sample.y, sample.sample_weight)
+def _test_on_batch(model: keras.Model, sample: GrossSet) -> Any:
+    return model.test_on_batch(
+        sample.x, sample.y, sample.sample_weight, return_dict=True
+    )
 
 
 def _read(variables: Sequence[keras.Variable]) -> tuple[Any, ...]:

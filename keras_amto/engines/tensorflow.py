@@ -18,6 +18,7 @@ from keras_amto.engines.engine import Trained
 from keras_amto.engines.workers import Worker
 from keras_amto.engines.workers import WorkerFactory
 from keras_amto.engines.workers import task_seeds
+from keras_amto.tasks import ALIGNMENT
 from keras_amto.tasks import BatchWindow
 from keras_amto.tasks import GrossSet
 
@@ -41,13 +42,12 @@ class TensorFlowEngine(Engine):
     def __init__(
         self, factory: WorkerFactory, sample: GrossSet, num_workers: int
     ) -> None:
-        self._workers = [
-            factory.make(sample, _test_step) for _ in range(num_workers)
-        ]
+        made = [factory.make(sample, _test_step) for _ in range(num_workers)]
+        self._workers = [worker for worker, _ in made]
+        self._metric_names = made[0][1]
         self._loaded: list[Replica | None] = [None] * num_workers
         self._fresh_optimizer = _read(self._workers[0].optimizer)
         self._fresh_metrics = _read(self._workers[0].metrics)
-        self._metric_names = list(self._workers[0].model.get_metrics_result())
         self._programs: dict[Any, _Program] = {}
         self._steps: dict[Any, Any] = {}
         self._tensors: weakref.WeakKeyDictionary[GrossSet, Any] = (
@@ -62,14 +62,16 @@ class TensorFlowEngine(Engine):
     def metric_names(self) -> list[str]:
         return self._metric_names
 
-    def initial_replica(self, weights: Sequence[Any]) -> Replica:
-        tensors = tuple(
-            tf.constant(value, dtype=variable.dtype)
-            for value, variable in zip(
-                weights, self._workers[0].weights, strict=True
-            )
+    def initial_replica(
+        self, weights: Sequence[Any], optimizer: Sequence[Any] | None = None
+    ) -> Replica:
+        worker = self._workers[0]
+        if optimizer is None:
+            optimizer = self._fresh_optimizer
+        return Replica(
+            _tensors_like(weights, worker.weights),
+            _tensors_like(optimizer, worker.optimizer),
         )
-        return Replica(tensors, self._fresh_optimizer)
 
     def initial_task_state(self, task: int, seed: int) -> TaskState:
         seeds = task_seeds(self._workers[0], task, seed)
@@ -94,6 +96,9 @@ class TensorFlowEngine(Engine):
             worker.set_learning_rate(learning_rate)
             _assign(worker.seeds, state.seeds)
         _assign(workers[0].metrics, state.metrics)
+        # Until it is through, the workers hold nothing that has a name: an
+        # error or an interruption may leave them anywhere in between.
+        self._loaded = [None] * len(self._workers)
         logs = self._run("train", workers, data, batches, on_progress)
         for index, worker in enumerate(workers):
             self._loaded[index] = _current(worker)
@@ -141,6 +146,7 @@ class TensorFlowEngine(Engine):
             zip(workers, replicas, strict=True)
         ):
             if self._loaded[index] is not replica:
+                self._loaded[index] = None
                 _assign(worker.weights, replica.weights)
                 _assign(worker.optimizer, replica.optimizer)
                 self._loaded[index] = replica
@@ -167,7 +173,7 @@ class TensorFlowEngine(Engine):
             # On the host whatever the devices: only batches travel.
             with tf.device("CPU:0"):
                 self._tensors[data] = keras.tree.map_structure(
-                    tf.convert_to_tensor, data.arrays
+                    _share, data.arrays
                 )
         return self._tensors[data]
 
@@ -202,10 +208,8 @@ class _Program:
         self._steps_per_call = 1
         positions = tf.TensorSpec([None], tf.int64)
         self._loop = tf.function(
-            _loop_over(steps),
-            input_signature=[specs, positions, positions],
-            autograph=False,
-        )
+            _loop_over(steps), autograph=False
+        ).get_concrete_function(specs, positions, positions)
 
     def __call__(
         self, tensors: Any, batches: BatchWindow, on_progress: OnProgress
@@ -270,11 +274,23 @@ def _trace_step(kind: str, model: keras.Model, specs: Any) -> Any:
     ).get_concrete_function(specs)
 
 
-def _test_step(model: keras.Model, sample: GrossSet) -> None:
+def _test_step(model: keras.Model, sample: GrossSet) -> Any:
     # Eagerly: one small batch is cheaper than a trace that is used once.
-    model.test_step(
+    return model.test_step(
         keras.tree.map_structure(tf.convert_to_tensor, sample.arrays)
     )
+
+
+def _share(array: Any) -> tf.Tensor:
+    """Makes a tensor of an array, in the same memory where that is aligned."""
+    if (
+        array.dtype.kind in "fiu"
+        and array.flags.c_contiguous
+        and array.flags.writeable
+        and array.ctypes.data % ALIGNMENT == 0
+    ):
+        return tf.experimental.dlpack.from_dlpack(array.__dlpack__())
+    return tf.convert_to_tensor(array)
 
 
 def _any_length(tensor: Any) -> tf.TensorSpec:
@@ -297,6 +313,15 @@ def _assign(variables: Sequence[keras.Variable], values: Sequence[Any]) -> None:
 
 def _arrays(tensors: Sequence[Any]) -> tuple[Any, ...]:
     return tuple(tensor.numpy() for tensor in tensors)
+
+
+def _tensors_like(
+    arrays: Sequence[Any], variables: Sequence[keras.Variable]
+) -> tuple[Any, ...]:
+    return tuple(
+        tf.convert_to_tensor(array, dtype=variable.dtype)
+        for array, variable in zip(arrays, variables, strict=True)
+    )
 
 
 def _tensors(arrays: Sequence[Any]) -> tuple[Any, ...]:

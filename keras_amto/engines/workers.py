@@ -1,9 +1,12 @@
 """Workers: real clones of the user's model, each with its own optimizer."""
 
 import contextlib
-import copy
 import dataclasses
+import inspect
+import os
 import random
+import tempfile
+import warnings
 from collections.abc import Callable
 from collections.abc import Iterator
 from typing import Any
@@ -54,30 +57,42 @@ class WorkerFactory:
     compile_args: dict[str, Any]
 
     def make(
-        self, sample: Any, evaluate_once: Callable[[keras.Model, Any], object]
-    ) -> Worker:
+        self, sample: Any, evaluate_once: Callable[[keras.Model, Any], Any]
+    ) -> tuple[Worker, list[str]]:
         """Makes a worker whose every variable exists.
 
         Args:
             sample: A small batch, as `GrossSet`.
             evaluate_once: Runs one evaluation step of a compiled model on the
-                batch; only then do Keras' metrics have variables.
+                batch and returns its logs; only then do Keras' metrics have
+                variables.
 
         Returns:
-            A `Worker`, its metrics reset.
+            A `Worker`, its metrics reset, and the names of its logs.
+
+        Raises:
+            ValueError: if the model, the optimizer or a metric cannot be
+                cloned, or if the model reports no loss.
         """
         model = clone_network(self.prototype, self.model_fn, sample)
         model.compile(**clone_compile_args(self.compile_args))
         model.optimizer.build(model.trainable_variables)
-        evaluate_once(model, sample)
+        names = list(evaluate_once(model, sample))
+        if "loss" not in names:
+            raise ValueError(
+                "The model reports no loss, by which AMTO decides. "
+                f"Received: logs {names} from its `test_step`. "
+                "Expected: logs with the key 'loss'."
+            )
         model.reset_metrics()
-        return Worker(
+        worker = Worker(
             model=model,
             weights=tuple(model.weights),
             optimizer=replica_optimizer_variables(model.optimizer),
             seeds=_difference(model.variables, model.weights),
             metrics=tuple(model.metrics_variables),
         )
+        return worker, names
 
 
 def replica_optimizer_variables(
@@ -159,7 +174,7 @@ def clone_network(
     model_fn: Callable[[], keras.Model] | None,
     sample: Any,
 ) -> keras.Model:
-    """Makes another network of the prototype's structure, its weights fresh.
+    """Makes another network that is like the prototype.
 
     Args:
         prototype: The built model.
@@ -167,37 +182,105 @@ def clone_network(
         sample: A small batch, to build the clone where it needs that.
 
     Returns:
-        A built model of the same class, with weights of the same shapes.
+        A built model of the same class, with the prototype's weights.
 
     Raises:
-        ValueError: if the clone would not be like the prototype.
+        ValueError: if the clone would not be like the prototype, or would
+            share variables with it.
     """
     remedy = (
         "Expected: a model that keras.models.clone_model reproduces, or a "
-        "function that builds the model: AMTOModel(lambda: MyModel(...))."
+        "function that builds the model anew: AMTOModel(lambda: MyModel(...))."
     )
     try:
         clone = model_fn() if model_fn else _clone_uncompiled(prototype)
         build_network(clone, sample)
+        same = _same_network(prototype, clone)
+        if same is None:
+            _copy_trainable(prototype, clone)
+            _copy_state(prototype, clone)
+            same = _same_answers(prototype, clone, sample)
     except Exception as error:
         raise ValueError(
             f"The model {prototype.name!r} cannot be cloned: {error} "
             f"Received: {type(prototype)}. {remedy}"
         ) from error
-    differences = [
-        f"{what} {wanted} became {got}"
-        for what, wanted, got in (
-            ("class", type(prototype), type(clone)),
-            ("weights", _signature(prototype), _signature(clone)),
-        )
-        if wanted != got
-    ]
-    if differences:
+    if same is not None:
         raise ValueError(
             f"The model {prototype.name!r} does not clone faithfully. "
-            f"Received: {'; '.join(differences)}. {remedy}"
+            f"Received: {same}. {remedy}"
         )
     return clone
+
+
+def _same_network(prototype: keras.Model, clone: keras.Model) -> str | None:
+    """Says in what a clone differs from the prototype, `None` for nothing."""
+    if type(prototype) is not type(clone):
+        return f"class {type(prototype)} became {type(clone)}"
+    wanted, got = (
+        [(tuple(v.shape), v.dtype) for v in model.weights]
+        for model in (prototype, clone)
+    )
+    if wanted != got:
+        return f"weights {wanted} became {got}"
+    if {id(v) for v in prototype.variables} & {id(v) for v in clone.variables}:
+        return "networks that share layers with each other"
+    return None
+
+
+def _copy_trainable(prototype: keras.Layer, clone: keras.Layer) -> None:
+    """Freezes what the prototype has frozen, the outer layers first."""
+    if clone.trainable != prototype.trainable:
+        clone.trainable = prototype.trainable
+    for one, other in zip(
+        getattr(prototype, "layers", []),
+        getattr(clone, "layers", []),
+        strict=True,
+    ):
+        _copy_trainable(one, other)
+
+
+def _copy_state(prototype: keras.Model, clone: keras.Model) -> None:
+    """Copies the weights by way of a file, as layers load them.
+
+    Some layers make more of their weights than `set_weights` knows of: an
+    adapted `Normalization` computes the tensors that it subtracts.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "network.weights.h5")
+        with warnings.catch_warnings():
+            # The optimizer in it is not for the clone.
+            warnings.simplefilter("ignore")
+            prototype.save_weights(path)
+            clone.load_weights(path)
+
+
+def _same_answers(
+    prototype: keras.Model, clone: keras.Model, sample: Any
+) -> str | None:
+    """Compares what two networks of equal weights answer to a sample."""
+    first, again, got = (
+        [
+            keras.ops.convert_to_numpy(output)
+            for output in keras.tree.flatten(_answer(model, sample))
+        ]
+        for model in (prototype, prototype, clone)
+    )
+    for one, two, three in zip(first, again, got, strict=True):
+        if not np.allclose(one, two, equal_nan=True):
+            return None  # it draws random numbers: there is nothing to compare
+        if not np.allclose(one, three, rtol=1e-3, atol=1e-3, equal_nan=True):
+            return "a network that answers otherwise with the same weights"
+    return None
+
+
+def _answer(model: keras.Model, sample: Any) -> Any:
+    x = keras.tree.map_structure(
+        keras.ops.convert_to_tensor, sample.batch(np.arange(1)).x
+    )
+    if "training" in inspect.signature(model.call).parameters:
+        return model(x, training=False)
+    return model(x)
 
 
 def _clone_uncompiled(model: keras.Model) -> keras.Model:
@@ -208,10 +291,6 @@ def _clone_uncompiled(model: keras.Model) -> keras.Model:
         return keras.models.clone_model(model)
     finally:
         model.compiled = compiled
-
-
-def _signature(model: keras.Model) -> list[tuple[Any, ...]]:
-    return [(tuple(v.shape), v.dtype, v.trainable) for v in model.weights]
 
 
 def clone_compile_args(compile_args: dict[str, Any]) -> dict[str, Any]:
@@ -235,18 +314,32 @@ def _clone_metric(metric: Any) -> Any:
 
 def _clone(instance: Any, label: str) -> Any:
     try:
-        return type(instance).from_config(instance.get_config())
-    except Exception as from_config_error:
-        try:
-            return copy.deepcopy(instance)
-        except Exception:
-            raise ValueError(
-                f"The {label} cannot be cloned from its configuration: "
-                f"{from_config_error} Received: {instance!r}. "
-                "Expected: one whose `get_config` holds every argument, its "
-                "custom parts registered with "
-                "keras.saving.register_keras_serializable."
-            ) from from_config_error
+        clone = type(instance).from_config(instance.get_config())
+        lost = [
+            name
+            for name, value in vars(instance).items()
+            if _is_setting(name, value) and getattr(clone, name, None) != value
+        ]
+        if lost:
+            raise ValueError(f"{lost} would be lost.")
+    except Exception as error:
+        raise ValueError(
+            f"The {label} cannot be cloned from its configuration: {error} "
+            f"Received: {instance!r}. "
+            "Expected: one whose `get_config` holds every argument, its "
+            "custom parts registered with "
+            "keras.saving.register_keras_serializable."
+        ) from error
+    return clone
+
+
+def _is_setting(name: str, value: Any) -> bool:
+    # Names are numbered, and a clone is not built.
+    return (
+        isinstance(value, bool | int | float | str)
+        and not name.startswith("_")
+        and name not in ("name", "built")
+    )
 
 
 def _difference(variables: Any, without: Any) -> tuple[keras.Variable, ...]:

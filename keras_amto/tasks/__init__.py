@@ -1,21 +1,25 @@
 """From a gross training set to M tasks to batches."""
 
+from keras_amto.tasks.arrays import ALIGNMENT
 from keras_amto.tasks.batches import BatchWindow
 from keras_amto.tasks.batches import TrainingBatches
 from keras_amto.tasks.batches import in_order
 from keras_amto.tasks.gross_set import GrossSet
+from keras_amto.tasks.sources import is_dataset
 from keras_amto.tasks.sources import read_gross_set
 from keras_amto.tasks.split import Task
 from keras_amto.tasks.split import class_labels
 from keras_amto.tasks.split import split_tasks
 
 __all__ = [
+    "ALIGNMENT",
     "BatchWindow",
     "GrossSet",
     "Task",
     "TrainingBatches",
     "class_labels",
     "in_order",
+    "is_dataset",
     "read_gross_set",
     "split_tasks",
 ]

@@ -1,9 +1,12 @@
 """Turning what users call arrays into NumPy arrays."""
 
+import math
 from typing import Any
 
 import keras
 import numpy as np
+
+ALIGNMENT = 64  # bytes; what TensorFlow asks of memory that it did not make
 
 
 def to_arrays(structure: Any, label: str) -> Any:
@@ -71,9 +74,29 @@ def _to_array(leaf: Any, label: str) -> np.ndarray[Any, Any]:
             f"`{label}` holds a scalar, which has no sample axis. "
             f"Received: {leaf!r}. Expected: arrays of shape `(samples, ...)`."
         )
-    if np.issubdtype(array.dtype, np.floating):
-        return array.astype(keras.config.floatx(), copy=False)
-    return array
+    floatx = np.dtype(keras.config.floatx())
+    if not np.issubdtype(array.dtype, np.floating) or array.dtype == floatx:
+        return array
+    converted = aligned_empty(array.shape, floatx)
+    converted[...] = array
+    return converted
+
+
+def aligned_empty(shape: Any, dtype: Any) -> np.ndarray[Any, Any]:
+    """Returns an empty array whose memory TensorFlow can use as it is.
+
+    Args:
+        shape: Tuple of integers.
+        dtype: The type of its items. Python objects are not aligned.
+    """
+    dtype = np.dtype(dtype)
+    if dtype.hasobject:
+        return np.empty(shape, dtype)
+    size = math.prod(shape) * dtype.itemsize
+    memory = np.empty(size + ALIGNMENT, np.uint8)
+    start = -memory.ctypes.data % ALIGNMENT
+    aligned: np.ndarray[Any, Any] = memory[start : start + size].view(dtype)
+    return aligned.reshape(shape)
 
 
 def common_length(**structures: Any) -> int:
@@ -89,7 +112,11 @@ def common_length(**structures: Any) -> int:
         ValueError: if lengths differ, or there is no sample.
     """
     lengths = {
-        name: [len(leaf) for leaf in keras.tree.flatten(structure)]
+        name: [
+            len(leaf)
+            for leaf in keras.tree.flatten(structure)
+            if leaf is not None
+        ]
         for name, structure in structures.items()
         if structure is not None
     }

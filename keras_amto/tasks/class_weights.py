@@ -30,6 +30,12 @@ def weights_of_classes(
     >>> weights_of_classes(np.array([0, 2, 1]), {0: 2.0, 1: 0.5}).tolist()
     [2.0, 1.0, 0.5]
     """
+    if not isinstance(class_weight, Mapping):
+        raise TypeError(
+            "`class_weight` is no mapping. "
+            f"Received: class_weight={class_weight!r}. "
+            "Expected: a dict of weights by class index."
+        )
     if y is None or keras.tree.is_nested(y):
         raise ValueError(
             "`class_weight` is only supported for models with a single output. "
@@ -46,13 +52,14 @@ def weights_of_classes(
     return np.asarray(weights, dtype=keras.config.floatx())[positions]
 
 
-def spread_over_outputs(sample_weight: Any, y: Any) -> Any:
+def spread_over_outputs(sample_weight: Any, y: Any, size: int) -> Any:
     """Gives every output its sample weights.
 
     Args:
         sample_weight: One array of shape `(n,)` or `(n, 1)` for all outputs, or
-            a structure like that of `y`.
+            a structure like that of `y`, in which `None` stands for ones.
         y: Structure of target arrays.
+        size: Integer, n.
 
     Returns:
         A structure like that of `y`.
@@ -73,7 +80,10 @@ def spread_over_outputs(sample_weight: Any, y: Any) -> Any:
                 f" for y of {keras.tree.map_structure(np.shape, y)}. "
                 "Expected: one array, or one for each output."
             ) from error
-        return sample_weight
+        ones = np.ones(size, dtype=keras.config.floatx())
+        return keras.tree.map_structure(
+            lambda weights: ones if weights is None else weights, sample_weight
+        )
     if sample_weight.ndim > 2 or sample_weight[:1].size > 1:
         raise ValueError(
             "One `sample_weight` array for several outputs must hold one "

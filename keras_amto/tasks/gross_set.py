@@ -25,12 +25,15 @@ class GrossSet:
         y: Targets of the same kind, or `None`.
         sample_weight: Weights of the same kind, or `None`.
         size: Integer, the number of samples.
+        class_weights: Weights by class, spread over the samples, or `None`.
+            They count in training alone, as in Keras.
     """
 
     x: Structure
     y: Structure
     sample_weight: Structure
     size: int
+    class_weights: Structure = None
 
     @property
     def arrays(self) -> Any:
@@ -38,6 +41,12 @@ class GrossSet:
         return keras.utils.pack_x_y_sample_weight(
             self.x, self.y, self.sample_weight
         )
+
+    def for_training(self) -> "GrossSet":
+        """The same samples, weighted by their classes."""
+        if self.class_weights is None:
+            return self
+        return GrossSet(self.x, self.y, self.class_weights, self.size)
 
     def batch(self, indices: IntArray) -> "GrossSet":
         """Gathers samples by position.

@@ -8,6 +8,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from keras_amto.tasks.arrays import aligned_empty
 from keras_amto.tasks.arrays import common_length
 from keras_amto.tasks.arrays import to_arrays
 from keras_amto.tasks.class_weights import spread_over_outputs
@@ -41,7 +42,7 @@ def read_gross_set(
         ValueError: if the data contradict each other, are empty or endless.
     """
     source_batch_size = None
-    if _is_dataset(x):
+    if is_dataset(x):
         _refuse_beside_dataset(y, sample_weight)
         (x, y, sample_weight), source_batch_size = _read_dataset(x)
     else:
@@ -55,6 +56,7 @@ def read_gross_set(
             "Expected: arrays, tensors, pandas objects or a tf.data.Dataset."
         )
     size = common_length(x=x, y=y, sample_weight=sample_weight)
+    class_weights = None
     if class_weight is not None:
         if sample_weight is not None:
             raise ValueError(
@@ -62,13 +64,15 @@ def read_gross_set(
                 "Received: both. Expected: one of them; multiply the class "
                 "weights into `sample_weight`."
             )
-        sample_weight = weights_of_classes(y, class_weight)
+        class_weights = weights_of_classes(y, class_weight)
     elif sample_weight is not None:
-        sample_weight = spread_over_outputs(sample_weight, y)
-    return GrossSet(x, y, sample_weight, size), source_batch_size
+        sample_weight = spread_over_outputs(sample_weight, y, size)
+    data = GrossSet(x, y, sample_weight, size, class_weights)
+    return data, source_batch_size
 
 
-def _is_dataset(x: Any) -> bool:
+def is_dataset(x: Any) -> bool:
+    """Says whether something is a `tf.data.Dataset`."""
     # Whoever holds a dataset has imported TensorFlow: nobody else has to.
     tensorflow = sys.modules.get("tensorflow")
     return tensorflow is not None and isinstance(x, tensorflow.data.Dataset)
@@ -117,7 +121,15 @@ def _read_dataset(dataset: Any) -> tuple[tuple[Any, Any, Any], int]:
                 f"{sorted({batch.shape[1:] for batch in batches})}. "
                 "Expected: one shape for all samples; resize or pad them."
             )
-        joined.append(np.concatenate(batches))
+        joined.append(
+            np.concatenate(
+                batches,
+                out=aligned_empty(
+                    (sum(map(len, batches)), *batches[0].shape[1:]),
+                    batches[0].dtype,
+                ),
+            )
+        )
     packed = keras.tree.pack_sequence_as(structure, joined)
     return keras.utils.unpack_x_y_sample_weight(packed), batch_size
 
