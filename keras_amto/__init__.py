@@ -4,6 +4,7 @@ See `AMTOModel`, and Zhang, Qin, Pan, Sellis, IJCNN 2020.
 """
 
 from keras_amto import callbacks
+from keras_amto import optimizers
 from keras_amto.callbacks import AMTOCallback
 from keras_amto.callbacks import PopulationBackup
 from keras_amto.ledger import Ledger
@@ -17,4 +18,5 @@ __all__ = [
     "PopulationBackup",
     "__version__",
     "callbacks",
+    "optimizers",
 ]

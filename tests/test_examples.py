@@ -7,6 +7,7 @@ import sys
 import numpy as np
 import pytest
 
+from benchmarks import linear_prediction
 from benchmarks import replica_step
 from examples import keras_application
 from examples import quickstart_digits
@@ -68,6 +69,18 @@ def test_the_benchmark_prints_its_tables(capsys):
     ratio = float(row.split("|")[5])
     assert 0 < ratio < 5  # how fast is for the benchmark to say
     assert any(line.startswith("| network | peak") for line in lines)
+    assert capsys.readouterr().out.splitlines() == lines
+
+
+def test_the_benchmark_of_linear_prediction_prints_its_table(capsys):
+    lines = linear_prediction.main(
+        ["--network", "mlp", "--turns", "2", "--steps", "3"]
+    )
+    (row,) = [line for line in lines if line.startswith("| mlp |")]
+    plain, predicting, cost = row.split("|")[2:5]
+    assert float(plain) > 0
+    assert float(predicting) > 0
+    assert float(cost.strip(" %")) > -100  # how much is for it to say
     assert capsys.readouterr().out.splitlines() == lines
 
 

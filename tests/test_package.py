@@ -67,6 +67,7 @@ def test_public_names_are_those_of_the_design():
         "PopulationBackup",
         "__version__",
         "callbacks",
+        "optimizers",
     }
     assert all(hasattr(keras_amto, name) for name in keras_amto.__all__)
 
