@@ -1,0 +1,238 @@
+"""SqueezeNet 1.0 and 1.1."""
+
+import os
+from typing import Any
+
+import keras
+
+from keras_amto.applications.squeezenet_weights import load_squeezenet_weights
+
+_MINIMUM_SIZE = 21  # below, a feature map of one of the versions is empty
+
+# Filters of a fire module's squeeze and of each of its two expand layers, and
+# in front of which modules a map is pooled.
+_FIRES = {
+    2: (16, 64), 3: (16, 64), 4: (32, 128), 5: (32, 128),
+    6: (48, 192), 7: (48, 192), 8: (64, 256), 9: (64, 256),
+}  # fmt: skip
+_VERSIONS = {
+    "1.0": {"filters": 96, "kernel": 7, "pooled": (2, 5, 9)},
+    "1.1": {"filters": 64, "kernel": 3, "pooled": (2, 4, 6)},
+}
+
+
+def SqueezeNet(  # noqa: N802
+    include_top: bool = True,
+    weights: str | os.PathLike[str] | None = None,
+    input_tensor: Any = None,
+    input_shape: tuple[int | None, ...] | None = None,
+    pooling: str | None = None,
+    classes: int = 1000,
+    classifier_activation: Any = "softmax",
+    name: str | None = None,
+    *,
+    version: str = "1.1",
+) -> keras.Model:
+    """Instantiates the SqueezeNet architecture.
+
+    Half a million to a million parameters, in *fire modules*: a layer of 1x1
+    filters squeezes the channels, two of 1x1 and 3x3 expand them again.
+
+    Inputs have to be preprocessed as the weights were trained:
+    `squeezenet.preprocess_input(x)` for weights from Caffe, like the Keras
+    files that are in circulation, and
+    `squeezenet.preprocess_input(x, mode="torch")` for those of torchvision.
+
+    Feature maps of even size are pooled with a padded last window, as Caffe
+    and torchvision do; at 224 pixels version 1.1 has none of those.
+
+    Args:
+        include_top: Boolean, whether the classifier is part of the network:
+            dropout, a 1x1 convolution to `classes` channels, average pooling.
+        weights: `None` for random weights, or the path of a file: an HDF5 file
+            of a Keras SqueezeNet (of the old format, or `.weights.h5` as
+            `save_weights` writes it), or the state dict of torchvision's
+            `squeezenet1_0` or `squeezenet1_1` (`.pth`; torch is not needed, and
+            nothing in the file is executed). Defaults to `None`.
+        input_tensor: Optional Keras tensor to use as input.
+        input_shape: Optional shape of one image, with 3 channels and at least
+            21 pixels a side. Defaults to 224 x 224 pixels with
+            `include_top=True`, to any size without.
+        pooling: What follows the last feature map with `include_top=False`:
+            `None` for nothing, `"avg"` or `"max"`.
+        classes: Integer, the number of classes of the classifier.
+        classifier_activation: Activation of the classifier; `None` for logits.
+        name: String, the name of the model. Defaults to one that names the
+            version.
+        version: `"1.0"` or `"1.1"` (2.4 times less computation at the same
+            accuracy). Defaults to `"1.1"`.
+
+    Returns:
+        A `keras.Model`. With `include_top=False` it has 735,424 (1.0) or
+        722,496 (1.1) parameters.
+
+    Raises:
+        ValueError: if an argument cannot be used, or if the file does not fit.
+
+    Example:
+
+    >>> base = SqueezeNet(include_top=False, pooling="avg")
+    >>> base.count_params(), base.output_shape
+    (722496, (None, 512))
+
+    Source: Iandola et al., "SqueezeNet: AlexNet-level accuracy with 50x fewer
+    parameters and <0.5MB model size", arXiv:1602.07360.
+    """
+    _check(include_top, weights, pooling, version)
+    settings = _VERSIONS[version]
+    inputs, source = _inputs(include_top, input_tensor, input_shape)
+    x = keras.layers.Conv2D(
+        settings["filters"],
+        settings["kernel"],
+        strides=2,
+        activation="relu",
+        name="conv1",
+    )(inputs)
+    for number, filters in _FIRES.items():
+        if number in settings["pooled"]:  # type: ignore[operator]
+            x = _pool(x, number - 1)
+        x = _fire(x, number, *filters)
+    if include_top:
+        x = keras.layers.Dropout(0.5, name="drop9")(x)
+        x = keras.layers.Conv2D(
+            classes,
+            1,
+            activation="relu",
+            kernel_initializer=keras.initializers.RandomNormal(stddev=0.01),
+            name="conv10",
+        )(x)
+        x = keras.layers.GlobalAveragePooling2D(name="avg_pool")(x)
+        x = keras.layers.Activation(classifier_activation, name="predictions")(
+            x
+        )
+    elif pooling == "avg":
+        x = keras.layers.GlobalAveragePooling2D(name="avg_pool")(x)
+    elif pooling == "max":
+        x = keras.layers.GlobalMaxPooling2D(name="max_pool")(x)
+    model = keras.Model(
+        source, x, name=name or f"squeezenet_{version.replace('.', '_')}"
+    )
+    if weights is not None:
+        load_squeezenet_weights(model, weights)
+    return model
+
+
+def preprocess_input(
+    x: Any, data_format: str | None = None, mode: str = "caffe"
+) -> Any:
+    """Preprocesses images for `SqueezeNet`.
+
+    Args:
+        x: Images of RGB values in [0, 255], an array or a tensor.
+        data_format: `"channels_first"`, `"channels_last"`, or `None` for
+            `keras.config.image_data_format()`.
+        mode: `"caffe"` turns RGB into BGR and subtracts ImageNet's means;
+            `"torch"` scales to [0, 1] and normalises by ImageNet's means and
+            standard deviations, as weights of torchvision expect.
+
+    Returns:
+        Images of floats.
+
+    Raises:
+        ValueError: if the mode is another.
+    """
+    if mode not in ("caffe", "torch"):
+        raise ValueError(
+            f"`mode` is unknown. Received: mode={mode!r}. "
+            "Expected: 'caffe' or 'torch'."
+        )
+    return keras.applications.imagenet_utils.preprocess_input(
+        x, data_format=data_format, mode=mode
+    )
+
+
+def decode_predictions(preds: Any, top: int = 5) -> Any:
+    """Names the likeliest of ImageNet's classes.
+
+    Args:
+        preds: Array of shape `(samples, 1000)`.
+        top: Integer, how many classes to return.
+
+    Returns:
+        One list of `(class name, description, score)` a sample.
+    """
+    return keras.applications.imagenet_utils.decode_predictions(preds, top=top)
+
+
+def _check(
+    include_top: bool, weights: Any, pooling: str | None, version: str
+) -> None:
+    if version not in _VERSIONS:
+        raise ValueError(
+            f"`version` is unknown. Received: version={version!r}. "
+            f"Expected: one of {tuple(_VERSIONS)}."
+        )
+    if pooling not in (None, "avg", "max") or (pooling and include_top):
+        raise ValueError(
+            "`pooling` cannot be used. "
+            f"Received: pooling={pooling!r}, include_top={include_top}. "
+            "Expected: None, or 'avg' or 'max' with include_top=False."
+        )
+    if weights is not None and not os.path.isfile(weights):
+        raise ValueError(
+            "`weights` is no file. "
+            f"Received: weights={os.fspath(weights)!r}. "
+            "Expected: None, or the path of a file of SqueezeNet's weights."
+        )
+
+
+def _inputs(
+    include_top: bool, tensor: Any, shape: tuple[int | None, ...] | None
+) -> tuple[Any, Any]:
+    """What the first layer takes, and what the model does."""
+    if tensor is not None:
+        return tensor, tensor
+    last = keras.config.image_data_format() == "channels_last"
+    if shape is None:
+        side = 224 if include_top else None
+        shape = (side, side, 3) if last else (3, side, side)
+    channels, sides = (shape[-1], shape[:-1]) if last else (shape[0], shape[1:])
+    if (
+        len(shape) != 3
+        or channels != 3
+        or any(side is not None and side < _MINIMUM_SIZE for side in sides)
+    ):
+        raise ValueError(
+            "`input_shape` cannot be used. "
+            f"Received: input_shape={tuple(shape)}. Expected: height, width "
+            f"and 3 channels, and at least {_MINIMUM_SIZE} pixels a side."
+        )
+    tensor = keras.Input(shape)
+    return tensor, tensor
+
+
+def _pool(x: Any, number: int) -> Any:
+    # Values are not negative here, so a border of zeros at the far sides never
+    # wins: it only completes the last window.
+    x = keras.layers.ZeroPadding2D(((0, 1), (0, 1)), name=f"pad{number}")(x)
+    return keras.layers.MaxPooling2D(3, strides=2, name=f"pool{number}")(x)
+
+
+def _fire(x: Any, number: int, squeeze: int, expand: int) -> Any:
+    def convolution(filters: int, kernel: int, part: str) -> keras.Layer:
+        return keras.layers.Conv2D(
+            filters,
+            kernel,
+            padding="same",
+            activation="relu",
+            name=f"fire{number}_{part}{kernel}x{kernel}",
+        )
+
+    channels = -1 if keras.config.image_data_format() == "channels_last" else 1
+    x = convolution(squeeze, 1, "squeeze")(x)
+    return keras.layers.Concatenate(channels, name=f"fire{number}_concat")(
+        [
+            convolution(expand, 1, "expand")(x),
+            convolution(expand, 3, "expand")(x),
+        ]
+    )
