@@ -1,0 +1,135 @@
+"""Any tree of class folders."""
+
+import os
+import pathlib
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from keras_amto.datasets.image_sets import ImageSets
+from keras_amto.datasets.image_sets import batched_images
+from keras_amto.datasets.image_sets import draw_test_set
+
+SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png")
+
+
+def load_folder(
+    path: str | os.PathLike[str],
+    image_size: int = 224,
+    seed: int = 0,
+    *,
+    test_split: float = 0.2,
+    class_names: Sequence[str] | None = None,
+    batch_size: int = 64,
+) -> ImageSets:
+    """Loads a folder that holds a folder of images for each class.
+
+    Only the names of the files are read now; images are when they are needed.
+
+    Args:
+        path: The folder. Images are `.bmp`, `.gif` (the first frame), `.jpeg`,
+            `.jpg` and `.png` files anywhere in a class folder.
+        image_size: Integer, pixels a side. Defaults to `224`.
+        seed: Integer, at least 0, which draws the test set. Defaults to `0`.
+        test_split: Float in [0, 1), the share of the test set, drawn at random.
+            Defaults to `0.2`.
+        class_names: Names of the class folders that have to be there, in the
+            order of their indices. Defaults to all folders in alphabetical
+            order.
+        batch_size: Integer. Defaults to `64`.
+
+    Returns:
+        An `ImageSets`; its datasets have `file_paths`, the path of each sample.
+
+    Raises:
+        ValueError: if the folder, a class folder or its images are missing.
+
+    Example:
+
+    ```python
+    train, test, class_names = keras_amto.datasets.load_folder("photos", 96)
+    model.fit(train, epochs=10)
+    model.evaluate(test)
+    ```
+    """
+    root = pathlib.Path(path)
+    names = _class_names(root, class_names)
+    files, labels = [], []
+    for label, name in enumerate(names):
+        found = _images(root / name)
+        files.extend(found)
+        labels.extend([label] * len(found))
+    tests = draw_test_set(len(files), test_split, seed)
+    if tests.all():
+        raise ValueError(
+            "The test split leaves nothing to train on. "
+            f"Received: test_split={test_split} of {len(files)} images. "
+            "Expected: a float in [0, 1), and more images."
+        )
+    train, test = (
+        _dataset(np.array(files)[part], np.array(labels)[part], image_size,
+                 batch_size)
+        for part in (~tests, tests)
+    )  # fmt: skip
+    return ImageSets(train, test if tests.any() else None, names)
+
+
+def _class_names(
+    root: pathlib.Path, expected: Sequence[str] | None
+) -> tuple[str, ...]:
+    if not root.is_dir():
+        raise ValueError(
+            "There is no such folder. "
+            f"Received: path={os.fspath(root)!r}. "
+            "Expected: a folder that holds a folder of images for each class."
+        )
+    found = sorted(
+        entry.name
+        for entry in root.iterdir()
+        if entry.is_dir() and not entry.name.startswith(".")
+    )
+    missing = [name for name in expected or () if name not in found]
+    if missing:
+        raise ValueError(
+            f"Class folders are missing in {os.fspath(root)!r}: {missing}. "
+            f"Received: folders {found}. Expected: {list(expected or ())}."
+        )
+    if len(found) < 2:
+        raise ValueError(
+            "The folder holds fewer than two class folders. "
+            f"Received: path={os.fspath(root)!r} with folders {found}. "
+            "Expected: a folder of images for each class."
+        )
+    return tuple(expected or found)
+
+
+def _images(folder: pathlib.Path) -> list[str]:
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    images = [os.fspath(p) for p in files if p.suffix.lower() in SUFFIXES]
+    if not images:
+        raise ValueError(
+            f"The class folder {os.fspath(folder)!r} holds no image. "
+            f"Received: {len(files)} files, with endings "
+            f"{sorted({path.suffix for path in files})}. "
+            f"Expected: files with endings among {SUFFIXES}."
+        )
+    return images
+
+
+def _dataset(files: Any, labels: Any, image_size: int, batch_size: int) -> Any:
+    import tensorflow as tf
+
+    paths = tf.data.Dataset.from_tensor_slices((files, labels))
+    dataset = batched_images(
+        paths.map(
+            lambda path, label: (tf.io.read_file(path), label),
+            num_parallel_calls=tf.data.AUTOTUNE,
+        ),
+        image_size,
+        batch_size,
+    )
+    # As `keras.utils.image_dataset_from_directory` does. Whoever meets a file
+    # that cannot be decoded can so say which.
+    dataset.file_paths = files.tolist()
+    return dataset

@@ -1,0 +1,110 @@
+"""RSSCN7 for tensorflow-datasets. Imported by `datasets.load` alone."""
+
+import os
+from collections.abc import Iterator
+from typing import Any
+
+import tensorflow_datasets as tfds
+from etils import epath
+
+CLASSES = (
+    "aGrass",
+    "bField",
+    "cIndustry",
+    "dRiverLake",
+    "eForest",
+    "fResident",
+    "gParking",
+)
+IMAGES_PER_CLASS = 400
+
+
+class RSSCN7(tfds.core.GeneratorBasedBuilder):
+    """Reads the class folders of RSSCN7 from a manual directory."""
+
+    name = "rsscn7"
+    VERSION = tfds.core.Version("1.0.0")
+    RELEASE_NOTES = {"1.0.0": "The 2,800 images as they were published."}  # noqa: RUF012
+    MANUAL_DOWNLOAD_INSTRUCTIONS = """
+    Put the seven class folders (aGrass, bField, cIndustry, dRiverLake, eForest,
+    fResident, gParking), each with its 400 JPEG images, into the manual
+    directory. The data set is at https://github.com/palewithout/RSSCN7.
+    """
+
+    def _info(self) -> Any:
+        return tfds.core.DatasetInfo(
+            builder=self,
+            description=(
+                "2,800 remote-sensing images of 7 land-use classes, 400 each, "
+                "on 4 scales."
+            ),
+            features=tfds.features.FeaturesDict(
+                {
+                    "image": tfds.features.Image(
+                        shape=(None, None, 3), encoding_format="jpeg"
+                    ),
+                    "label": tfds.features.ClassLabel(names=list(CLASSES)),
+                    "filename": tfds.features.Text(),
+                }
+            ),
+            supervised_keys=("image", "label"),
+            homepage="https://github.com/palewithout/RSSCN7",
+            citation=(
+                "@article{zou2015deep, title={Deep Learning Based Feature "
+                "Selection for Remote Sensing Scene Classification}, "
+                "author={Zou, Qin and Ni, Lihao and Zhang, Tong and Wang, "
+                "Qian}, journal={IEEE Geoscience and Remote Sensing Letters}, "
+                "volume={12}, number={11}, pages={2321--2325}, year={2015}}"
+            ),
+        )
+
+    def _split_generators(self, dl_manager: Any) -> dict[str, Any]:
+        folder = find_class_folders(dl_manager.manual_dir)
+        return {"train": self._generate_examples(folder)}
+
+    def _generate_examples(
+        self, folder: epath.Path
+    ) -> Iterator[tuple[str, dict[str, Any]]]:
+        for name in CLASSES:
+            for path in _images(folder / name):
+                key = f"{name}/{path.name}"
+                yield (
+                    key,
+                    {"image": path, "label": name, "filename": key},
+                )
+
+
+def find_class_folders(directory: str | os.PathLike[str]) -> epath.Path:
+    """Returns the folder of RSSCN7's class folders, which are complete.
+
+    Args:
+        directory: That folder, or the one that holds it as `rsscn7` or
+            `RSSCN7`.
+
+    Raises:
+        ValueError: if classes or images are missing, naming them.
+    """
+    root = epath.Path(directory)
+    folders = [root, root / "rsscn7", root / "RSSCN7"]
+    found = [f for f in folders if any((f / name).is_dir() for name in CLASSES)]
+    folder = found[0] if found else root
+    counts = {name: len(_images(folder / name)) for name in CLASSES}
+    wrong = {n: c for n, c in counts.items() if c != IMAGES_PER_CLASS}
+    if wrong:
+        raise ValueError(
+            f"RSSCN7 is not complete in {os.fspath(folder)!r}. "
+            f"Received: {wrong} JPEG images by class folder. "
+            f"Expected: {IMAGES_PER_CLASS} in each of {list(CLASSES)}, as in "
+            "github.com/palewithout/RSSCN7."
+        )
+    return folder
+
+
+def _images(folder: epath.Path) -> list[epath.Path]:
+    if not folder.is_dir():
+        return []
+    return sorted(
+        path
+        for path in folder.iterdir()
+        if path.suffix.lower() in (".jpg", ".jpeg")
+    )
