@@ -3,10 +3,14 @@
 See `AMTOModel`, and Zhang, Qin, Pan, Sellis, IJCNN 2020.
 """
 
+from keras_amto import applications
 from keras_amto import callbacks
+from keras_amto import datasets
 from keras_amto import optimizers
+from keras_amto import plots
 from keras_amto.callbacks import AMTOCallback
 from keras_amto.callbacks import PopulationBackup
+from keras_amto.comparison import compare
 from keras_amto.ledger import Ledger
 from keras_amto.model import AMTOModel
 from keras_amto.version import __version__
@@ -17,6 +21,10 @@ __all__ = [
     "Ledger",
     "PopulationBackup",
     "__version__",
+    "applications",
     "callbacks",
+    "compare",
+    "datasets",
     "optimizers",
+    "plots",
 ]

@@ -90,6 +90,7 @@ class Settings:
         stratify: Boolean.
         engine: `"auto"`, `"portable"` or `"tensorflow"`.
         seed: Integer, at least 0.
+        memory_limit: Integer, at least 1.
 
     Raises:
         TypeError: if a setting is of the wrong type.
@@ -105,6 +106,7 @@ class Settings:
     stratify: bool
     engine: str
     seed: int
+    memory_limit: int
 
     def __post_init__(self) -> None:
         checked = {
@@ -128,6 +130,7 @@ class Settings:
             "stratify": check_boolean("stratify", self.stratify),
             "engine": check_choice("engine", self.engine, ENGINES),
             "seed": check_integer("seed", self.seed, 0),
+            "memory_limit": check_integer("memory_limit", self.memory_limit, 1),
         }
         for name, value in checked.items():
             object.__setattr__(self, name, value)

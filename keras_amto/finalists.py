@@ -1,6 +1,9 @@
 """The final table, from which the winner was chosen."""
 
 import dataclasses
+import json
+import math
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -37,6 +40,37 @@ class Finalists:
     clean_losses: FloatArray | None
     clean_accuracies: FloatArray | None
 
+    def to_json(self) -> str:
+        """Returns the table as strict JSON; a value that is no number, which
+        JSON lacks, becomes the string `"nan"`, `"inf"` or `"-inf"`."""
+        values = {
+            field.name: _plain(getattr(self, field.name))
+            for field in dataclasses.fields(self)
+        }
+        return json.dumps(values, allow_nan=False)
+
+    @classmethod
+    def from_json(cls, text: str) -> "Finalists":
+        """Reads what `to_json` wrote.
+
+        Raises:
+            ValueError: if the text is no such table.
+        """
+        try:
+            values = json.loads(text)
+            arrays = {
+                field.name: np.asarray(values[field.name], np.float64)
+                for field in dataclasses.fields(cls)
+                if isinstance(values[field.name], list)
+            }
+            return cls(**(values | arrays))
+        except (ValueError, TypeError, KeyError) as error:
+            raise ValueError(
+                f"This is no table of finalists: {error!r}. "
+                f"Received: {text[:80]!r}. "
+                "Expected: JSON from `Finalists.to_json`."
+            ) from error
+
     def __str__(self) -> str:
         columns: list[tuple[str, FloatArray]] = []
         table = self.losses if self.accuracies is None else self.accuracies
@@ -59,3 +93,13 @@ class Finalists:
             cells = "".join(f"{values[task]:12.4f}" for _, values in columns)
             lines.append(f"task {task}{mark} {cells}")
         return "\n".join(lines)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, np.ndarray):
+        return _plain(value.tolist())
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    return value

@@ -17,21 +17,30 @@ from keras_amto.backup import BackupStore
 from keras_amto.backup.fingerprint import fingerprint
 from keras_amto.backup.keeper import BackupKeeper
 from keras_amto.callbacks import PopulationBackup
+from keras_amto.callbacks.arrangement import Arrangement
 from keras_amto.callbacks.arrangement import arrange
 from keras_amto.callbacks.states import append_to_files
+from keras_amto.engines import check_augment
 from keras_amto.engines import default_seeds_from
 from keras_amto.engines import refuse_engine
 from keras_amto.engines.workers import clone_compile_args
 from keras_amto.exporting import export_network
 from keras_amto.finalists import Finalists
 from keras_amto.fitting import Fitting
+from keras_amto.labels import refuse_labels
 from keras_amto.ledger import Ledger
+from keras_amto.placement import Placement
 from keras_amto.planning import FitPlan
 from keras_amto.planning import plan_fit
 from keras_amto.progress import Progress
+from keras_amto.scrutiny import refuse_non_finite
+from keras_amto.scrutiny import refuse_text_targets
 from keras_amto.selection import select_winner
 from keras_amto.selection import selection_metric
 from keras_amto.session import Session
+from keras_amto.strategies import refuse_scope
+from keras_amto.strategies import resolve_strategy
+from keras_amto.tasks import MEMORY_LIMIT
 from keras_amto.tasks import Task
 
 
@@ -76,6 +85,23 @@ class AMTOModel(keras.Model):
         relationship_decay: Float in (0, 1], factor on a relationship before it
             moves. The author's scalable variant uses 0.8. Defaults to `1.0`,
             the paper's equation 6.
+        strategy: `tf.distribute.Strategy` on whose devices the tasks train:
+            `OneDeviceStrategy`, `MirroredStrategy` or
+            `MultiWorkerMirroredStrategy`. It is not saved with the model.
+            Defaults to `None`, the strategy in whose `scope()` the model is
+            made; else all visible GPUs, else the CPU.
+        memory_limit: Integer, bytes. Samples of a dataset that take no more are
+            read into memory once, larger datasets are streamed: read once to
+            verify that their order is always the same, and then once a round
+            for all tasks together, of which memory never holds more than this.
+            Changes no result. Defaults to 2 GiB.
+        augment: A Keras layer, such as `keras.layers.RandomFlip`, or a function
+            of `x`, that training batches go through. Validation data never do.
+            Master and shadow see the same augmented batches, every task others.
+            A function draws its random numbers from `seed`, a
+            `keras.random.SeedGenerator` that it is given where it has such a
+            parameter; it is saved with the model where it is registered with
+            `keras.saving.register_keras_serializable`. Defaults to `None`.
         name: String, the name of the model.
 
     Raises:
@@ -113,6 +139,9 @@ class AMTOModel(keras.Model):
         engine: str = "auto",
         seed: int | None = None,
         relationship_decay: float = 1.0,
+        strategy: Any = None,
+        memory_limit: int = MEMORY_LIMIT,
+        augment: Callable[..., Any] | None = None,
         name: str | None = None,
     ) -> None:
         settings = Settings(
@@ -122,15 +151,19 @@ class AMTOModel(keras.Model):
             holdout_split=holdout_split,
             selection=selection,
             relationship_decay=relationship_decay,
+            memory_limit=memory_limit,
             stratify=stratify,
             engine=engine,
             seed=random.randrange(2**31) if seed is None else seed,
         )
+        strategy = resolve_strategy(strategy)
         network, model_fn = _network_of(model, settings.seed)
         # The winner casts its inputs itself, from their full precision.
         super().__init__(name=name, dtype=network.dtype_policy, autocast=False)
         self._best_model = network
-        self._session = Session(network, model_fn, settings)
+        self._session = Session(
+            network, model_fn, settings, strategy, check_augment(augment)
+        )
         self.built = network.built
 
     @property
@@ -158,6 +191,11 @@ class AMTOModel(keras.Model):
     def tasks(self) -> tuple[Task, ...]:
         """The M tasks of the last `fit`: which samples each has."""
         return self._session.tasks
+
+    @property
+    def placement(self) -> Placement:
+        """Which task runs on which devices, and in how many turns."""
+        return self._session.placement
 
     @property
     def metrics(self) -> list[Any]:
@@ -297,8 +335,12 @@ class AMTOModel(keras.Model):
 
         Args:
             x: Arrays, tensors, pandas objects, nested dicts, lists and tuples
-                of them, or a finite batched `tf.data.Dataset`, which is read
-                into memory once.
+                of them; or a finite batched `tf.data.Dataset`, a
+                `keras.utils.PyDataset` or a torch `DataLoader` over a map-style
+                dataset, of `x`, `(x, y)` or `(x, y, sample_weight)`. Those are
+                read into memory once, or streamed where they take more than
+                the constructor's `memory_limit`; then they have to give the
+                same samples in the same order whenever they are read.
             y: Targets likewise; not with a dataset.
             batch_size: Integer. Defaults to that of the dataset, or `32`.
             epochs: Integer, the epoch to train to.
@@ -333,45 +375,64 @@ class AMTOModel(keras.Model):
         Raises:
             TypeError: if an argument is of the wrong type.
             ValueError: if an argument, the data or the model cannot be used.
-            RuntimeError: if all tasks have diverged.
+            RuntimeError: if all tasks have diverged, or as a `LostWorkerError`
+                if another worker process is lost.
         """
         if not self.compiled:
             raise ValueError(
                 "The model is not compiled. Received: a call of `fit`. "
                 "Expected: a call of `compile` first."
             )
-        arrangement = arrange(callbacks)
+        refuse_scope()
+        arrangement = arrange(callbacks, verbose)
         limit = keras.config.max_epochs()  # for debugging runs
         epochs = epochs if limit is None else min(epochs, limit)
+        with self._session.connected():
+            plan = plan_fit(
+                self._session.settings,
+                x,
+                y,
+                sample_weight,
+                class_weight,
+                batch_size,
+                initial_epoch,
+                epochs,
+                steps_per_epoch,
+                shuffle,
+                validation_split,
+                validation_data,
+                validation_batch_size,
+                validation_steps,
+                validation_freq,
+            )
+            self._fit(plan, arrangement, verbose)
+        return self.history
+
+    def _fit(
+        self, plan: FitPlan, arrangement: Arrangement, verbose: str | int
+    ) -> None:
+        """Carries out a plan."""
         session = self._session
-        plan = plan_fit(
-            session.settings,
-            x,
-            y,
-            sample_weight,
-            class_weight,
-            batch_size,
-            initial_epoch,
-            epochs,
-            steps_per_epoch,
-            shuffle,
-            validation_split,
-            validation_data,
-            validation_batch_size,
-            validation_steps,
-            validation_freq,
-        )
+        refuse_text_targets(plan)
         engine, population = session.prepare(plan.sample_batch())
+        refuse_labels(plan.data, session.network, session.compile_args["loss"])
         self.built = True
+        identity = _identify(arrangement, plan, session)
+        refuse_non_finite(plan, engine, population, self.optimizer)
         metric = selection_metric(
             arrangement.settings.selection_metric, engine.metric_names
         )
         session.tasks = plan.tasks
+        several = session.cluster is not None
         callback_list, logger = arrangement.with_model(
-            self, verbose, epochs=epochs, steps=plan.steps_per_epoch
+            self,
+            verbose,
+            epochs=plan.epochs.stop,
+            steps=plan.steps_per_epoch,
+            is_chief=not several or self.placement.is_chief,
         )
         progress = Progress(logger, session.settings.num_tasks)
-        keeper = _keeper(arrangement.backup, plan, session)
+        keeper = _keeper(arrangement.backup, identity, session)
         fitting = Fitting(
             plan,
             session,
@@ -387,6 +448,9 @@ class AMTOModel(keras.Model):
             ),
             progress=progress,
             keeper=keeper,
+            # Else its state would travel to all processes for nothing.
+            shows_champion=not several or arrangement.looks_at_network,
+            shows_each_round=arrangement.follows_rounds,
         )
         self.stop_training = False
         try:
@@ -404,13 +468,14 @@ class AMTOModel(keras.Model):
                     winner, session.finalists = select_winner(
                         plan, engine, fitting.candidates, metric, progress
                     )
+                    winner = engine.everywhere(winner)
                     session.show(winner)
                 callback_list.on_train_end(logs)
                 if logs is not None and arrangement.overrides_winner:
                     session.show(winner)
         finally:
+            plan.close()
             session.close()
-        return self.history
 
     def call(self, inputs: Any, training: Any = None, mask: Any = None) -> Any:
         """Calls the winner."""
@@ -473,9 +538,20 @@ class AMTOModel(keras.Model):
             **kwargs,
         )
 
-    def summary(self, *args: Any, **kwargs: Any) -> None:
-        """Prints the winner's summary, as in `keras.Model.summary`."""
-        self.best_model.summary(*args, **kwargs)
+    def summary(
+        self,
+        line_length: int | None = None,
+        positions: Any = None,
+        print_fn: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        """Prints the winner's summary, and which task runs where.
+
+        Args:
+            line_length: As in `keras.Model.summary`, like all others.
+        """
+        self.best_model.summary(line_length, positions, print_fn, **kwargs)
+        (print_fn or print)(str(self.placement))
 
     def get_config(self) -> dict[str, Any]:
         """Returns the settings and the wrapped network."""
@@ -484,6 +560,9 @@ class AMTOModel(keras.Model):
         network.pop("compile_config", None)
         settings = dataclasses.asdict(self._session.settings)
         config = {"model": network, **settings, "name": self.name}
+        augment = self._session.augment
+        if augment is not None and _can_be_saved(augment):
+            config["augment"] = keras.saving.serialize_keras_object(augment)
         if self._session.inputs is not None:
             # For `export`: a subclassed network does not know what it takes.
             config["inputs"] = keras.saving.serialize_keras_object(
@@ -500,6 +579,10 @@ class AMTOModel(keras.Model):
         config["model"] = keras.saving.deserialize_keras_object(
             config["model"], custom_objects=custom_objects
         )
+        if "augment" in config:
+            config["augment"] = keras.saving.deserialize_keras_object(
+                config["augment"], custom_objects=custom_objects
+            )
         inputs = config.pop("inputs", None)
         model = cls(**config)
         if inputs is not None:
@@ -534,21 +617,67 @@ def _network_of(
     )
 
 
+def _can_be_saved(augment: Callable[..., Any]) -> bool:
+    # A function that is not registered is not found when it is loaded.
+    return isinstance(augment, keras.Layer) or (
+        keras.saving.get_registered_object(
+            keras.saving.get_registered_name(augment)
+        )
+        is augment
+    )
+
+
+def _identify(
+    arrangement: Arrangement, plan: FitPlan, session: Session
+) -> dict[str, Any]:
+    """What has to be equal for a run to go on, and in all worker processes."""
+    cluster = session.cluster
+    if arrangement.backup is None and cluster is None:
+        return {}  # nobody asks, and data are long to read
+    identity = fingerprint(
+        plan,
+        session.network,
+        session.compile_args["optimizer"],
+        session.last_round.step,
+        session.augment,
+    )
+    if cluster is not None:
+        cluster.agree_on(
+            identity
+            | {
+                "epochs": plan.epochs.stop,
+                "callbacks": [type(c).__name__ for c in arrangement.others],
+                "devices": [list(row) for row in session.placement.tasks],
+            }
+        )
+        identity["worker"] = f"{cluster.rank} of {len(cluster.names)}"
+    return identity
+
+
 def _keeper(
-    backup: PopulationBackup | None, plan: FitPlan, session: Session
+    backup: PopulationBackup | None,
+    identity: dict[str, Any],
+    session: Session,
 ) -> BackupKeeper | None:
-    """What keeps the backups of a fit, where the user wants any."""
-    if backup is None or session.engine is None:
+    """What keeps the backups of a fit, where the user wants any.
+
+    Of several worker processes each backs up the tasks that it trains: the
+    chief as one process would, and the others in directories below.
+    """
+    cluster, engine = session.cluster, session.engine
+    if engine is None or backup is None:
         return None
+    directory, keep = backup.backup_dir, backup.keep
+    if cluster is not None:
+        # One may be killed before it has written what others have.
+        keep = max(keep, 2)
+        if cluster.rank > 0:
+            directory = os.path.join(directory, f"worker-{cluster.rank}")
     return BackupKeeper(
-        BackupStore(backup.backup_dir, backup.keep),
+        BackupStore(directory, keep),
         backup.save_freq,
         backup.delete_checkpoint,
-        fingerprint(
-            plan,
-            session.network,
-            session.compile_args["optimizer"],
-            session.last_round.step,
-        ),
-        session.engine,
+        identity,
+        engine,
+        None if cluster is None else cluster.exchange,
     )

@@ -3,38 +3,27 @@
 import dataclasses
 from collections.abc import Collection
 from collections.abc import Mapping
+from collections.abc import Sequence
 from typing import Any
 
 import keras
 import numpy as np
+import numpy.typing as npt
 
 from keras_amto.arguments import Settings
 from keras_amto.arguments import check_integer
 from keras_amto.arguments import check_optional_integer
 from keras_amto.arguments import check_share
 from keras_amto.arguments import check_validation_freq
-from keras_amto.tasks import BatchWindow
 from keras_amto.tasks import GrossSet
+from keras_amto.tasks import Samples
+from keras_amto.tasks import SampleSet
 from keras_amto.tasks import Task
 from keras_amto.tasks import TrainingBatches
-from keras_amto.tasks import class_labels
 from keras_amto.tasks import in_order
 from keras_amto.tasks import is_dataset
 from keras_amto.tasks import read_gross_set
 from keras_amto.tasks import split_tasks
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class Samples:
-    """Some samples of a set, in batches, to evaluate on.
-
-    Attributes:
-        data: The set.
-        batches: The batches, as positions in it.
-    """
-
-    data: GrossSet
-    batches: BatchWindow
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -58,8 +47,8 @@ class FitPlan:
     """
 
     settings: Settings
-    data: GrossSet
-    training_data: GrossSet
+    data: SampleSet
+    training_data: SampleSet
     tasks: tuple[Task, ...]
     batch_size: int
     validation_batch_size: int
@@ -92,8 +81,36 @@ class FitPlan:
 
     def sample_batch(self) -> GrossSet:
         """Returns one training batch, to build networks with."""
-        indices = self.tasks[0].train_indices[: self.batch_size]
-        return self.training_data.batch(indices)
+        return self.training_data.sample(self.batch_size)
+
+    def expect(
+        self, tasks: Sequence[int], start: int, stop: int, then: int
+    ) -> None:
+        """Says that tasks are about to train, so that data are read once.
+
+        Args:
+            tasks: The tasks that train in this process.
+            start: Integer, the first step.
+            stop: Integer, the step after the last.
+            then: Integer, the end of the steps after these.
+        """
+
+        def needed(start: int, stop: int) -> npt.NDArray[np.int64]:
+            windows = [
+                self.training_batches(task).window(start, stop).order
+                for task in tasks
+            ]
+            return np.unique(np.concatenate(windows))
+
+        # A gross set has them all.
+        if tasks and not isinstance(self.data, GrossSet):
+            self.data.expect(
+                needed(start, stop), needed(stop, then) if then > stop else None
+            )
+
+    def close(self) -> None:
+        """Stops reading ahead."""
+        self.data.close()
 
     def validates_after(self, epoch: int) -> bool:
         """Says whether an epoch ends with a validation, as in Keras."""
@@ -148,19 +165,24 @@ def plan_fit(
     )
     share = check_share("validation_split", validation_split, zero=True)
 
-    data, source_batch_size = read_gross_set(x, y, sample_weight, class_weight)
+    data, source_batch_size = read_gross_set(
+        x, y, sample_weight, class_weight, settings.memory_limit
+    )
     batch_size = batch_size or source_batch_size or 32
     tasks = split_tasks(
         data.size,
         settings.num_tasks,
         share or settings.validation_split,
         settings.holdout_split,
-        class_labels(data.y) if settings.stratify else None,
+        data.labels if settings.stratify else None,
         settings.seed,
     )
     requested_validation_batch_size = validation_batch_size
     validation_batch_size = validation_batch_size or batch_size
     held_out = tasks[0].holdout_indices
+    data.keep(
+        np.concatenate([held_out, *(task.validation_indices for task in tasks)])
+    )
     plan = FitPlan(
         settings=settings,
         data=data,
@@ -177,6 +199,7 @@ def plan_fit(
             requested_validation_batch_size,
             batch_size,
             validation_steps,
+            settings.memory_limit,
         ),
         holdout=(
             Samples(data, in_order(held_out, validation_batch_size))
@@ -196,6 +219,7 @@ def _read_validation_data(
     requested_batch_size: int | None,
     batch_size: int,
     steps: int | None,
+    memory_limit: int,
 ) -> Samples | None:
     """Reads clean data; a dataset comes in batches of its own, as in Keras."""
     if validation_data is None:
@@ -204,9 +228,13 @@ def _read_validation_data(
     if steps is not None and is_dataset(x):
         x = x.take(steps)
         steps = None
-    data, source_batch_size = read_gross_set(x, *rest)
+    y, sample_weight = (*rest, None, None)[:2]
+    data, source_batch_size = read_gross_set(
+        x, y, sample_weight, memory_limit=memory_limit
+    )
     batch_size = requested_batch_size or source_batch_size or batch_size
     size = data.size if steps is None else min(data.size, steps * batch_size)
+    data.keep(np.arange(size))
     return Samples(data, in_order(np.arange(size), batch_size))
 
 

@@ -2,10 +2,11 @@
 
 import contextlib
 import time
-from collections.abc import Callable
 from collections.abc import Iterator
 
 import keras
+
+from keras_amto.engines import OnProgress
 
 _SECONDS_BETWEEN_UPDATES = 0.2
 _SECONDS_BEFORE_SELECTION = 0.8
@@ -42,19 +43,17 @@ class Progress:
         """Leaves the bar to the logger, which is about to complete it."""
         self._bar = None
 
-    def training(self, batch: int, steps: int, task: int, done: int) -> None:
-        """Shows that a task has made some steps of an execution.
+    def training(self, batch: int, done: float) -> None:
+        """Shows that tasks have made some steps of an execution.
 
         Args:
             batch: Integer, the execution's first batch in the epoch.
-            steps: Integer, the steps of the execution.
-            task: Integer, m: the tasks before it have made all steps.
-            done: Integer, the steps that the task has made.
+            done: Float, the steps that were made, summed over the tasks.
         """
-        self._position = batch + (task * steps + done) / self._num_tasks
+        self._position = batch + done / self._num_tasks
         self.tick()
 
-    def tick(self, _: int = 0) -> None:
+    def tick(self, _: float = 0) -> None:
         """Shows that time passes, for instance while evaluating."""
         now = time.monotonic()
         if (
@@ -66,18 +65,18 @@ class Progress:
         self._bar.update(self._position, finalize=False)
 
     @contextlib.contextmanager
-    def selecting(self, evaluations: int) -> Iterator[Callable[[], None]]:
+    def selecting(self, evaluations: int) -> Iterator[OnProgress]:
         """Shows a bar of its own while the winner is chosen.
 
         Args:
             evaluations: Integer, how many there will be.
 
         Yields:
-            Function to call after each of them.
+            Function to call with how many are done.
         """
         logger = self._logger
         if logger is None or logger.verbose != 1:
-            yield lambda: None
+            yield lambda done: None
             return
         bar = keras.utils.Progbar(evaluations, unit_name="evaluation")
         # A choice that takes no time shows no bar.
@@ -85,8 +84,8 @@ class Progress:
         self._position = 0.0
         self._bar = bar
 
-        def evaluated() -> None:
-            self._position += 1
+        def evaluated(done: float) -> None:
+            self._position = done
             self.tick()
 
         yield evaluated

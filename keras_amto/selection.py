@@ -8,11 +8,13 @@ import numpy as np
 from keras_amto.algorithm import best_candidate
 from keras_amto.algorithm import harmonic_accuracy
 from keras_amto.engines import Engine
+from keras_amto.engines import EvaluationJob
 from keras_amto.engines import Logs
 from keras_amto.engines import Replica
 from keras_amto.finalists import Finalists
 from keras_amto.planning import FitPlan
 from keras_amto.progress import Progress
+from keras_amto.tasks import Samples
 
 
 def select_winner(
@@ -40,23 +42,36 @@ def select_winner(
     sets = [plan.validation_samples(task) for task in range(num_tasks)]
     if plan.clean_set is not None:
         sets.append(plan.clean_set)
-    # Two at a time, as an engine takes a master and its shadow.
-    pairs = [tuple(candidates[i : i + 2]) for i in range(0, num_tasks, 2)]
-    logs: list[tuple[Logs, ...]] = []
-    with progress.selecting(len(pairs) * len(sets)) as evaluated:
-        for pair in pairs:
-            columns = []
-            for samples in sets:
-                columns.append(
-                    engine.evaluate(
-                        pair, samples.data, samples.batches, progress.tick
-                    )
-                )
-                evaluated()
-            logs.extend(zip(*columns, strict=True))
+    logs = _evaluate_all(engine, candidates, sets, progress)
     clean_logs = [row[-1] for row in logs] if plan.clean_set else None
     finalists = tabulate([row[:num_tasks] for row in logs], clean_logs, metric)
     return candidates[finalists.winner], finalists
+
+
+def _evaluate_all(
+    engine: Engine,
+    candidates: Sequence[Replica],
+    sets: Sequence[Samples],
+    progress: Progress,
+) -> list[list[Logs]]:
+    """The logs of every candidate on every set."""
+    logs: list[list[Logs]] = [[] for _ in candidates]
+    pairs, jobs = [], []
+    for neighbours in engine.neighbours(len(candidates)):
+        # Two at a time, as an engine takes a master and its shadow: the first
+        # two where the first task trains, and so on.
+        for place, i in enumerate(range(0, len(neighbours), 2)):
+            pair = neighbours[i : i + 2]
+            replicas = tuple(candidates[task] for task in pair)
+            for samples in sets:
+                pairs.append(pair)
+                jobs.append(EvaluationJob(neighbours[place], replicas, samples))
+    with progress.selecting(len(jobs)) as on_progress:
+        outcomes = engine.evaluate(jobs, on_progress)
+    for pair, of_pair in zip(pairs, outcomes, strict=True):
+        for task, entry in zip(pair, of_pair, strict=True):
+            logs[task].append(entry)
+    return logs
 
 
 def tabulate(
@@ -146,7 +161,7 @@ def selection_metric(requested: str, names: Sequence[str]) -> str | None:
         f"The model has {reason}, so the winner is the network of lowest mean "
         "validation loss. Name a metric in "
         "AMTOCallback(selection_metric=...) to select by that.",
-        stacklevel=3,  # the call of `fit`
+        stacklevel=4,  # the call of `fit`
     )
     return None
 

@@ -1,8 +1,10 @@
 """What an `AMTOModel` carries from one `fit` to the next."""
 
+import contextlib
 import dataclasses
 import hashlib
 from collections.abc import Callable
+from collections.abc import Iterator
 from collections.abc import Sequence
 from typing import Any
 
@@ -18,12 +20,17 @@ from keras_amto.engines import WorkerFactory
 from keras_amto.engines import build_network
 from keras_amto.engines import default_seeds_from
 from keras_amto.engines import make_engine
+from keras_amto.engines import refuse_misfit
 from keras_amto.engines import replica_optimizer_variables
+from keras_amto.engines import resolve_engine
 from keras_amto.engines import to_numpy
 from keras_amto.finalists import Finalists
 from keras_amto.ledger import Ledger
 from keras_amto.ledger import Record
+from keras_amto.placement import Placement
 from keras_amto.population import Population
+from keras_amto.strategies import cluster_of
+from keras_amto.strategies import placement_under
 from keras_amto.tasks import GrossSet
 from keras_amto.tasks import Task
 
@@ -41,6 +48,8 @@ class Session:
             is one.
         model_fn: Function that makes such networks, or `None`.
         settings: Those of the model.
+        strategy: The `tf.distribute.Strategy` whose devices train, or `None`.
+        augment: What training batches go through, or `None`.
 
     Attributes:
         compile_args: Keyword arguments of the last `compile`.
@@ -59,10 +68,15 @@ class Session:
         network: keras.Model,
         model_fn: Callable[[], keras.Model] | None,
         settings: Settings,
+        strategy: Any = None,
+        augment: Callable[..., Any] | None = None,
     ) -> None:
         self.network = network
+        self.augment = augment
         self.model_fn = model_fn
         self.settings = settings
+        self.strategy = strategy
+        self.cluster = cluster_of(strategy)
         self.compile_args: dict[str, Any] = {}
         self.engine: Engine | None = None
         self.population: Population | None = None
@@ -73,22 +87,53 @@ class Session:
         self.round_is_open = False
         self._shown_digest = ""
         # The tasks' weights while no engine holds them: after `compile`.
-        self._weights: list[Weights] | None = None
+        # `None` for those of another process.
+        self._weights: list[Weights | None] | None = None
 
     @property
     def ledger(self) -> Ledger:
         """The records of all rounds so far."""
         return Ledger(self.records)
 
+    @property
+    def engine_name(self) -> str:
+        """`"portable"` or `"tensorflow"`: who trains."""
+        eagerly = bool(self.compile_args.get("run_eagerly"))
+        return resolve_engine(self.settings.engine, eagerly)
+
+    @property
+    def placement(self) -> Placement:
+        """Which task runs where."""
+        return placement_under(
+            self.strategy,
+            self.cluster,
+            self.settings.num_tasks,
+            self.engine_name,
+        )
+
+    @contextlib.contextmanager
+    def connected(self) -> Iterator[None]:
+        """Connects with the other worker processes, where there are any."""
+        if self.cluster is None:
+            yield
+            return
+        with self.cluster.connected():
+            # Where the user gave none, each process has drawn one.
+            seed = self.cluster.exchange(self.settings.seed)[0]
+            self.settings = dataclasses.replace(self.settings, seed=seed)
+            yield
+
     def recompile(self, compile_args: dict[str, Any]) -> None:
         """Drops the engine; tasks keep their weights, as a Keras model does."""
         if self.population is not None:
             self._weights = [
-                self.get_weights(task)
+                None if self._is_elsewhere(task) else self.get_weights(task)
                 for task in range(self.settings.num_tasks)
             ]
         self.compile_args = compile_args
         self.engine = None
+        if self.strategy is not None:
+            _ = self.placement  # which refuses what this engine cannot follow
 
     def prepare(self, sample: GrossSet) -> tuple[Engine, Population]:
         """Makes what training needs and is not there yet.
@@ -103,15 +148,19 @@ class Session:
             ValueError: if the model cannot be built, cloned or trained.
         """
         self._build(sample)
-        self.inputs = keras.tree.map_structure(_symbolic, sample.x)
+        changed = self._was_changed()
+        inputs = keras.tree.map_structure(_symbolic, sample.x)
+        if _specs(inputs) != _specs(self.inputs):
+            refuse_misfit(self.network, sample)
+        self.inputs = inputs
         if self.engine is None:
             # Kept only when all of it is there: what is refused now is refused
             # again at the next call.
             engine = self._make_engine(sample)
-            self.population = self._populate(engine, sample)
+            self.population = self._populate(engine, sample, changed)
             self.engine = engine
             self._weights = None
-        elif self._digest() != self._shown_digest:
+        elif changed:
             # Somebody has loaded or trained the model since the last `fit`:
             # what they see is what trains on.
             self.population = dataclasses.replace(
@@ -126,6 +175,22 @@ class Session:
         self.round_is_open = False
         self._shown_digest = self._digest()
 
+    def _was_changed(self) -> bool:
+        """Whether somebody has changed the model since the last `fit`.
+
+        Where worker processes have different models, that of the chief counts.
+        """
+        digest = self._digest()
+        changed = digest != self._shown_digest
+        if self.cluster is None:
+            return changed
+        others = self.cluster.exchange([digest, changed])
+        if len({each for each, _ in others}) > 1:
+            shown = self.cluster.broadcast(list(self.shown()))
+            for variable, value in zip(self._shown(), shown, strict=True):
+                variable.assign(value)
+        return any(each for _, each in others)
+
     def _digest(self) -> str:
         digest = hashlib.sha256()
         for variable in self.network.weights:
@@ -133,12 +198,14 @@ class Session:
         return digest.hexdigest()
 
     def _make_engine(self, sample: GrossSet) -> Engine:
-        factory = WorkerFactory(self.network, self.model_fn, self.compile_args)
+        factory = WorkerFactory(
+            self.network, self.model_fn, self.compile_args, self.augment
+        )
         # The workers' own initial weights are never used, but drawing them
         # must not take numbers from a global generator.
         with default_seeds_from(self.settings.seed, task=0):
             engine = make_engine(
-                self.settings.engine, factory, sample, self.settings.num_tasks
+                self.engine_name, factory, sample, self.placement, self.cluster
             )
         replica = engine.to_arrays(
             engine.initial_replica(self.network.get_weights())
@@ -177,22 +244,36 @@ class Session:
         if not optimizer.built:
             optimizer.build(self.network.trainable_variables)
 
-    def _populate(self, engine: Engine, sample: GrossSet) -> Population:
+    def _populate(
+        self, engine: Engine, sample: GrossSet, changed: bool
+    ) -> Population:
         seed, num_tasks = self.settings.seed, self.settings.num_tasks
-        weights = self._weights
-        if weights is not None and self._digest() != self._shown_digest:
-            weights = [self.network.get_weights()] * num_tasks
-        if weights is None:
-            weights = self._initial_weights(sample)
         # One that has made steps, as that of a loaded model, goes on.
         optimizer = self.compile_args["optimizer"]
         started = float(keras.ops.convert_to_numpy(optimizer.iterations)) > 0
         values = self._optimizer_values() if started else None
+        masters: list[Replica]
+        if self._weights is None:
+            masters = [
+                engine.initial_replica(each, values)
+                for each in self._initial_weights(sample)
+            ]
+        elif changed:
+            shown = engine.initial_replica(self.network.get_weights(), values)
+            masters = [shown] * num_tasks
+        else:
+            masters = [
+                engine.settled(
+                    task,
+                    None
+                    if each is None
+                    else engine.initial_replica(each, values),
+                )
+                for task, each in enumerate(self._weights)
+            ]
         before = self.population
         return Population(
-            masters=tuple(
-                engine.initial_replica(each, values) for each in weights
-            ),
+            masters=tuple(masters),
             states=tuple(
                 engine.initial_task_state(task, seed)
                 for task in range(num_tasks)
@@ -283,8 +364,15 @@ class Session:
 
     def get_weights(self, task: int) -> Weights:
         """Returns copies of the weights of a task's network."""
+        if self._is_elsewhere(task):
+            raise ValueError(
+                "The task trains in another worker process, which alone has "
+                f"its network. Received: task {task} in worker "
+                f"{self.placement.worker}. Expected: one of "
+                f"{list(self.placement.tasks_of(self.placement.worker))}."
+            )
         if self._weights is not None:
-            return [np.array(weight) for weight in self._weights[task]]
+            return [np.array(weight) for weight in self._weights[task] or ()]
         if self.engine is None or self.population is None:
             raise ValueError(
                 "The tasks have no networks yet. Received: task "
@@ -292,6 +380,20 @@ class Session:
             )
         arrays = self.engine.to_arrays(self.population.masters[task])
         return [np.array(weight) for weight in arrays.weights]
+
+    def _is_elsewhere(self, task: int) -> bool:
+        """Whether another worker process has a task's network."""
+        if self.cluster is None:
+            return False
+        placement = self.placement
+        if placement.tasks[task].worker == placement.worker:
+            return False
+        if self._weights is not None:
+            return self._weights[task] is None
+        return (
+            self.population is not None
+            and self.population.masters[task].home is not None
+        )
 
     def set_weights(self, task: int, weights: Sequence[Any]) -> None:
         """Replaces the weights of a task's network."""
@@ -301,6 +403,8 @@ class Session:
                 f"Received: weights for task {task}. Expected: a call between "
                 "two rounds, as from `RoundCallback.on_round_end`."
             )
+        if self._is_elsewhere(task):
+            return  # its own process does
         old = self.get_weights(task)
         shapes = [np.shape(weight) for weight in weights]
         if shapes != [weight.shape for weight in old]:
@@ -321,6 +425,13 @@ class Session:
         self.population = dataclasses.replace(
             population, masters=tuple(masters)
         )
+
+
+def _specs(inputs: Any) -> Any:
+    """Shapes and types in their structure, which can be compared."""
+    return keras.tree.map_structure(
+        lambda t: None if t is None else f"{t.dtype}{t.shape}", inputs
+    )
 
 
 def _symbolic(array: npt.NDArray[Any]) -> keras.KerasTensor:

@@ -1,6 +1,5 @@
 """What is known of each task's validation set while a fit runs."""
 
-from collections.abc import Callable
 from collections.abc import Sequence
 from typing import Any
 
@@ -8,9 +7,11 @@ import numpy as np
 import numpy.typing as npt
 
 from keras_amto.engines import Engine
+from keras_amto.engines import EvaluationJob
 from keras_amto.engines import Logs
+from keras_amto.engines import OnProgress
 from keras_amto.engines import Replica
-from keras_amto.planning import Samples
+from keras_amto.tasks import Samples
 
 
 class Validation:
@@ -26,7 +27,7 @@ class Validation:
         self,
         engine: Engine,
         sets: Sequence[Samples],
-        on_progress: Callable[[int], None],
+        on_progress: OnProgress,
     ) -> None:
         self._engine = engine
         self._on_progress = on_progress
@@ -43,24 +44,35 @@ class Validation:
         """Takes what is known of a task to be out of date."""
         self._masters[task] = self._shadows[task] = None
 
-    def of_master(self, task: int, master: Replica) -> Logs:
-        """Returns the logs of a master on its own validation set."""
-        logs = self._masters[task]
-        if logs is None:
-            (logs,) = self.evaluate((master,), self.sets[task])
-            self._masters[task] = logs
-        self.losses[task] = logs["loss"]
-        self.has_begun = True
-        return logs
+    def remember(self, task: int, logs: Sequence[Logs]) -> None:
+        """Takes the logs of a master, and of its shadow where there is one."""
+        self._masters[task], *shadow = logs
+        self._shadows[task] = shadow[0] if shadow else None
 
-    def of_replicas(self, task: int, replicas: tuple[Replica, ...]) -> None:
-        """Evaluates a master, and its shadow where there is one."""
-        if len(replicas) == 1:
-            self.of_master(task, replicas[0])
-        elif self._shadows[task] is None:
-            self._masters[task], self._shadows[task] = self.evaluate(
-                replicas, self.sets[task]
-            )
+    def of_masters(self, masters: Sequence[Replica]) -> list[Logs]:
+        """Returns the logs of every master on its own validation set."""
+        self._evaluate_unknown([(master,) for master in masters])
+        self.losses = self.master_losses()
+        self.has_begun = True
+        return [logs for logs in self._masters if logs is not None]
+
+    def of_replicas(self, replicas: Sequence[tuple[Replica, ...]]) -> None:
+        """Evaluates every master, and its shadow where there is one."""
+        self._evaluate_unknown(replicas)
+
+    def _evaluate_unknown(
+        self, replicas: Sequence[tuple[Replica, ...]]
+    ) -> None:
+        known = (self._masters, self._shadows)
+        jobs = [
+            EvaluationJob(task, of_task, self.sets[task])
+            for task, of_task in enumerate(replicas)
+            if any(known[i][task] is None for i in range(len(of_task)))
+        ]
+        if jobs:
+            outcomes = self._engine.evaluate(jobs, self._on_progress)
+            for job, logs in zip(jobs, outcomes, strict=True):
+                self.remember(job.task, logs)
 
     def master_losses(self) -> npt.NDArray[np.float64]:
         """J(theta_m | D_m^v) of every task; all must have been evaluated."""
@@ -77,13 +89,11 @@ class Validation:
         self.losses = self.master_losses()
         self.has_begun = True
 
-    def evaluate(
-        self, replicas: tuple[Replica, ...], samples: Samples
-    ) -> tuple[Logs, ...]:
-        """Evaluates replicas on any samples; nothing is remembered."""
-        return self._engine.evaluate(
-            replicas, samples.data, samples.batches, self._on_progress
-        )
+    def evaluate(self, task: int, replica: Replica, samples: Samples) -> Logs:
+        """Evaluates a task's replica on any samples; nothing is remembered."""
+        job = EvaluationJob(task, (replica,), samples)
+        (logs,) = self._engine.evaluate([job], self._on_progress)[0]
+        return logs
 
 
 def mean_logs(logs: Sequence[Logs]) -> Logs:

@@ -1,5 +1,6 @@
 """Examples and benchmarks, run small."""
 
+import os
 import pathlib
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from examples import keras_application
 from examples import quickstart_digits
 from tests.conftest import ROOT
 from tests.conftest import needs_tensorflow
+from tests.placement.processes import free_ports
 
 pytestmark = needs_tensorflow
 
@@ -82,6 +84,68 @@ def test_the_benchmark_of_linear_prediction_prints_its_table(capsys):
     assert float(predicting) > 0
     assert float(cost.strip(" %")) > -100  # how much is for it to say
     assert capsys.readouterr().out.splitlines() == lines
+
+
+def test_the_benchmark_of_placement_prints_its_table():
+    """In a process of its own: it splits the CPU into devices."""
+    process = subprocess.run(
+        [sys.executable, "-m", "benchmarks.placement", "--network", "mlp",
+         "--devices", "1", "2", "--steps", "2", "--rounds", "1"],
+        check=True,
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+    )  # fmt: skip
+    rows = [
+        line.split("|")[1:-1]
+        for line in process.stdout.splitlines()
+        if line.startswith(("| 1 ", "| 2 "))
+    ]
+    assert [row[0].split()[0] for row in rows] == ["1", "2"]
+    assert all(float(row[2]) > 0 for row in rows)
+    assert "cores on the host" in process.stdout
+    if "CPU" in rows[0][0]:
+        assert "cannot show what it gains" in process.stdout
+
+
+@pytest.mark.slow
+def test_the_commands_for_two_processes_train_and_export(tmp_path):
+    """As they stand in the example, but for ports that are free."""
+    text = (ROOT / "examples" / "multi_worker.py").read_text()
+    section = text.split("### Two processes on this machine")[1]
+    commands = section.split("```")[1]
+    for stated, free in zip(("12345", "23456"), free_ports(2), strict=True):
+        assert commands.count(stated) == 1
+        commands = commands.replace(stated, str(free))
+    options = f"--epochs 2 --num-tasks 2 --export {tmp_path / 'served'}"
+    commands = commands.replace("worker.py", f"worker.py {options}")
+    python = pathlib.Path(sys.executable).parent
+    process = subprocess.run(
+        ["bash", "-c", commands],
+        check=True,
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        env=os.environ
+        | {"PATH": f"{python}:{os.environ['PATH']}", "PYTHONPATH": str(ROOT)},
+    )
+    assert process.stdout.count("worker 0 of 2") == 1, process.stderr
+    assert process.stdout.count("worker 1 of 2") == 1
+    assert process.stdout.count("test accuracy") == 1
+    assert (tmp_path / "served" / "saved_model.pb").exists()
+
+
+def test_the_example_of_several_machines_runs_on_one():
+    process = subprocess.run(
+        [sys.executable, "examples/multi_worker.py", "--epochs", "1",
+         "--num-tasks", "2"],
+        check=True,
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+    )  # fmt: skip
+    assert "test accuracy" in process.stdout
 
 
 @pytest.mark.parametrize(

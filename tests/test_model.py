@@ -192,13 +192,13 @@ def test_one_task_costs_one_fit_and_equals_plain_training(engine):
     class Spy(keras_amto.callbacks.RoundCallback):
         def on_train_begin(self, logs=None):
             made = self.model._session.engine
-            train = made.train
+            train = made.train_one
 
             def spying(replicas, *rest):
                 trained.append(len(replicas) * len(rest[2]))
                 return train(replicas, *rest)
 
-            made.train = spying
+            made.train_one = spying
 
     last = keras_amto.AMTOCallback(patience=None, restore_best_weights=False)
     fit(model, callbacks=[last, Spy()])
@@ -389,8 +389,13 @@ def test_an_error_within_a_step_leaves_nothing_half_trained():
     import tensorflow as tf
 
     x, y = digits(150)
-    # Without momentum, so that nothing moves at a rate of zero.
-    model = compiled(amto(num_tasks=1), optimizer=keras.optimizers.SGD(0.1))
+    # Without momentum, so that nothing moves at a rate of zero. And with a loss
+    # of the user's own, of which nobody knows before that it takes classes.
+    model = compiled(
+        amto(num_tasks=1),
+        optimizer=keras.optimizers.SGD(0.1),
+        loss=lambda *pair: keras.losses.sparse_categorical_crossentropy(*pair),
+    )
     fit(model)
     before = model.get_task_weights(0)
     wrong = y.copy()
@@ -585,7 +590,7 @@ def test_what_was_read_or_converted_is_held_once(source):
     """The engine's tensors lie in the memory of the gross set."""
     import tensorflow as tf
 
-    from keras_amto.engines import tensorflow as engine
+    from keras_amto.engines import host_data
     from keras_amto.tasks import read_gross_set
 
     x, y = digits(150)
@@ -594,7 +599,7 @@ def test_what_was_read_or_converted_is_held_once(source):
     else:
         given = (x.astype("float64"), y)
     data, _ = read_gross_set(*given)
-    tensor = engine._share(data.x)
+    tensor = host_data.share(data.x)
     data.x[3, 5] = 0.625
     assert tensor[3, 5].numpy() == 0.625
     np.testing.assert_array_equal(tensor, data.x)
@@ -604,7 +609,7 @@ def test_no_data_are_kept_after_fit():
     x, y = digits(150)
     model = compiled(amto())
     model.fit(x, y, verbose=0)
-    assert not model._session.engine._tensors
+    assert not model._session.engine._data
 
 
 def test_class_weights_count_in_training_alone_as_in_keras():

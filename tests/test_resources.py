@@ -40,6 +40,10 @@ def usage():
 
     gc.collect()
     return {
+        # What was traced and is kept, be it without a model: a loop, say.
+        "graphs": sum(
+            type(each).__name__ == "FuncGraph" for each in gc.get_objects()
+        ),
         "tensors": sum(
             isinstance(each, (tf.Tensor, tf.Variable))
             for each in gc.get_objects()
@@ -71,6 +75,7 @@ def test_the_tenth_fit_traces_nothing_and_leaves_nothing(monkeypatch):
             traces.count = 0
         after[number] = usage()
     assert traces.count == 0
+    assert after[3]["graphs"] > 0
     assert after[10] == after[3]
 
 
@@ -103,3 +108,47 @@ def test_states_are_values_that_share_what_is_equal():
     model.fit(x, y, batch_size=16, epochs=2, verbose=0)
     for a, b in zip(before, population.masters[0].weights, strict=True):
         np.testing.assert_array_equal(a, b)
+
+
+class Usages(keras_amto.callbacks.RoundCallback):
+    """What the process takes after some rounds."""
+
+    def __init__(self, traces, rounds):
+        super().__init__()
+        self.traces, self.rounds, self.after = traces, rounds, {}
+
+    def on_round_end(self, round, record):
+        if round + 1 in self.rounds:
+            found = usage()  # looking takes memory too, so that comes first
+            with open("/proc/self/statm", encoding="ascii") as file:
+                pages = int(file.read().split()[1])
+            self.after[round + 1] = found | {
+                "traces": self.traces.count,
+                "megabytes": pages * os.sysconf("SC_PAGE_SIZE") / 2**20,
+            }
+
+
+def test_a_thousand_rounds_take_no_more_than_fifty(monkeypatch, tmp_path):
+    model = keras_amto.AMTOModel(mlp(dropout=0.1), 2, 1, seed=0)
+    compiled(model)
+    x, y = digits(64)
+    usages = Usages(Traces(monkeypatch), (50, 500, 1000))
+    model.fit(
+        x,
+        y,
+        batch_size=8,
+        epochs=10,
+        steps_per_epoch=100,
+        verbose=0,
+        callbacks=[keras_amto.PopulationBackup(tmp_path, 10), usages],
+    )
+    assert len(model.ledger) == 1000
+    first, *later = usages.after.values()
+    assert first["traces"] > 0
+    for each in later:
+        # The ledger grows by a record a round, of some kilobytes.
+        assert each.pop("megabytes") < first["megabytes"] + 16
+        # A backup under way holds the networks of its round.
+        assert each.pop("tensors") < first["tensors"] + 200
+        assert each.items() <= first.items()
+    assert [path.name for path in tmp_path.iterdir()] == ["ledger.jsonl"]

@@ -4,6 +4,7 @@ Source of all of them: Zhang, Qin, Pan, Sellis, "A Novel DNN Training Framework
 via Data Sampling and Multi-Task Optimization", IJCNN 2020, section III-B.
 """
 
+from keras_amto.algorithm.entropy import donor_entropy
 from keras_amto.algorithm.harmonic import best_candidate
 from keras_amto.algorithm.harmonic import harmonic_accuracy
 from keras_amto.algorithm.patience import STOP_WHEN
@@ -27,6 +28,7 @@ __all__ = [
     "accepts",
     "best_candidate",
     "comparable_losses",
+    "donor_entropy",
     "donor_probabilities",
     "draw_donors",
     "harmonic_accuracy",

@@ -21,6 +21,7 @@ class Purpose(enum.IntEnum):
     DONORS = 4
     INITIAL_WEIGHTS = 5
     LAYER_SEEDS = 6
+    TEST_SPLIT = 7
 
 
 def random_stream(

@@ -6,11 +6,8 @@ import json
 from typing import Any
 
 import keras
-import numpy as np
 
 from keras_amto.planning import FitPlan
-from keras_amto.planning import Samples
-from keras_amto.tasks import GrossSet
 
 _NAMES = ("name", "registered_name", "shared_object_id")
 
@@ -20,6 +17,7 @@ def fingerprint(
     network: keras.Model,
     optimizer: keras.optimizers.Optimizer,
     step: int,
+    augment: Any = None,
 ) -> dict[str, Any]:
     """Returns the settings, the model and the data of a `fit`, by name.
 
@@ -28,14 +26,19 @@ def fingerprint(
         network: The network that it trains.
         optimizer: The optimizer that it trains with.
         step: Integer, the steps that were made before it.
+        augment: What its training batches go through, or `None`.
 
     Returns:
         Dict of plain values, equal for two runs of the same script.
     """
+    clean = plan.validation_data
+    settings = dataclasses.asdict(plan.settings)
+    del settings["memory_limit"]  # which changes no result
     return {
-        **dataclasses.asdict(plan.settings),
+        **settings,
         "model": _model(network),
         "optimizer": _text(optimizer.get_config()),
+        "augment": _augment(augment),
         "backend": keras.config.backend(),
         "batch_size": plan.batch_size,
         "steps_per_epoch": plan.steps_per_epoch,
@@ -43,8 +46,8 @@ def fingerprint(
         "shuffle": plan.shuffle,
         "first_step": step,
         "data_size": plan.data.size,
-        "data": _data(plan.data),
-        "validation_data": _samples(plan.validation_data),
+        "data": plan.data.digest,
+        "validation_data": clean and clean.data.digest,
     }
 
 
@@ -57,6 +60,14 @@ def _model(network: keras.Model) -> str:
         config = ""
     digest = _digest((config + json.dumps(weights)).encode())
     return f"{type(network).__name__} of {len(weights)} weights, {digest}"
+
+
+def _augment(augment: Any) -> str | None:
+    if augment is None:
+        return None
+    if isinstance(augment, keras.Layer):
+        return f"{type(augment).__name__} {_text(augment.get_config())}"
+    return getattr(augment, "__qualname__", type(augment).__qualname__)
 
 
 def _text(config: Any) -> str:
@@ -75,24 +86,6 @@ def _text(config: Any) -> str:
 def _is_layer_name(item: Any) -> bool:
     # `dense_3`: how often a process made such a layer says nothing of it.
     return isinstance(item, str) and item.rpartition("_")[2].isdigit()
-
-
-def _samples(samples: Samples | None) -> str | None:
-    return None if samples is None else _data(samples.data)
-
-
-def _data(data: GrossSet) -> str:
-    digest = hashlib.sha256()
-    parts = (data.x, data.y, data.sample_weight, data.class_weights)
-    for leaf in keras.tree.flatten(parts):
-        if leaf is None:
-            continue
-        digest.update(f"{leaf.dtype} {leaf.shape}".encode())
-        if leaf.dtype == object:
-            digest.update(repr(leaf.tolist()).encode())
-        else:
-            digest.update(np.ascontiguousarray(leaf).data)
-    return digest.hexdigest()[:16]
 
 
 def _digest(content: bytes) -> str:

@@ -36,6 +36,8 @@ class BackupKeeper:
         delete: Whether a completed `fit` removes its backups.
         fingerprint: What has to be equal for a run to continue, by name.
         engine: Turns replicas into arrays and back.
+        exchange: Gives all worker processes the values of all, where there are
+            several. They continue from the newest backup that all have.
     """
 
     def __init__(
@@ -45,12 +47,14 @@ class BackupKeeper:
         delete: bool,
         fingerprint: dict[str, Any],
         engine: Engine,
+        exchange: Callable[[Any], list[Any]] | None = None,
     ) -> None:
         self._store = store
         self._save_freq = save_freq
         self._delete = delete
         self._fingerprint = fingerprint
         self._engine = engine
+        self._exchange = exchange
         self._executor: concurrent.futures.ThreadPoolExecutor | None = None
         self._writing: concurrent.futures.Future[None] | None = None
         self._ledger = -1
@@ -107,7 +111,10 @@ class BackupKeeper:
         Raises:
             ValueError: if the backup was made by another run than this.
         """
-        value = self._store.read_newest()
+        if self._exchange is None:
+            value = self._store.read_newest()
+        else:
+            value = self._store.read_common(self._exchange)
         if value is None:
             return None
         for name, expected in value["fingerprint"].items():

@@ -74,9 +74,11 @@ def to_value(state: RunState, engine: Engine) -> dict[str, Any]:
     Replicas that are one object, as a master and the best of its task often
     are, become arrays that are one object.
     """
-    replica = _once(
-        lambda each: [list(part) for part in engine.to_arrays(each)]
-    )
+
+    @_once
+    def replica(each: Replica) -> list[Any]:
+        arrays = engine.to_arrays(each)
+        return [list(arrays.weights), list(arrays.optimizer), arrays.home]
 
     def task_state(each: TaskState) -> list[list[Any]]:
         seeds, metrics = engine.state_to_arrays(each)
@@ -119,8 +121,10 @@ def from_value(value: dict[str, Any], engine: Engine) -> RunState:
     """Turns what a backup holds back into a run's state."""
 
     def replica(each: Sequence[Any]) -> Replica:
-        weights, optimizer = each
-        return engine.from_arrays(Replica(tuple(weights), tuple(optimizer)))
+        weights, optimizer, home = each
+        return engine.from_arrays(
+            Replica(tuple(weights), tuple(optimizer), home)
+        )
 
     def task_state(each: Sequence[Any]) -> TaskState:
         seeds, metrics = each

@@ -5,6 +5,7 @@ import errno
 import os
 import pathlib
 import warnings
+from collections.abc import Callable
 from collections.abc import Iterator
 from typing import IO
 from typing import Any
@@ -94,6 +95,38 @@ class BackupStore:
                 f"Received: {len(paths)} damaged files in {self.directory}. "
                 "Expected: one that is whole; delete them to begin anew."
             )
+        return None
+
+    def read_common(self, exchange: Callable[[Any], list[Any]]) -> Any:
+        """Reads the newest backup that is whole in every worker process.
+
+        Args:
+            exchange: Gives all processes the values of all.
+
+        Returns:
+            Its value; `None` where training begins.
+
+        Raises:
+            BackupError: if there were backups that not all processes have.
+        """
+        whole = {}
+        for path in self.paths():
+            with contextlib.suppress(BackupError):
+                decode(path.read_bytes())
+                whole[int(path.stem)] = path
+        of_all = exchange(sorted(whole))
+        common = set.intersection(*map(set, of_all))
+        if common:
+            return decode(whole[max(common)].read_bytes())
+        if max(map(len, of_all)) > 1:
+            raise BackupError(
+                "No backup is whole in every worker process, so training "
+                f"cannot continue. Received: backups of steps {of_all}, by "
+                "worker. Expected: one that all have; delete all of them to "
+                "begin anew."
+            )
+        # Killed as the first was written: not all have it.
+        self.clear()
         return None
 
     def clear(self) -> None:

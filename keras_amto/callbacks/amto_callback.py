@@ -4,6 +4,7 @@ import numbers
 
 from keras_amto.algorithm import STOP_WHEN
 from keras_amto.algorithm import out_of_patience
+from keras_amto.arguments import check_boolean
 from keras_amto.callbacks.round_callback import RoundCallback
 from keras_amto.ledger import Record
 
@@ -51,6 +52,8 @@ class AMTOCallback(RoundCallback):
 
     Source: Zhang et al., IJCNN 2020, section III-B-2 and Algorithm 1.
     """
+
+    reads_network = False
 
     def __init__(
         self,
@@ -101,7 +104,9 @@ class AMTOCallback(RoundCallback):
         self.patience: int | None = patience
         self.stop_when: str = stop_when
         self.min_delta: float = float(min_delta)
-        self.restore_best_weights: bool = restore_best_weights
+        self.restore_best_weights: bool = check_boolean(
+            "restore_best_weights", restore_best_weights
+        )
         self.selection_metric: str = selection_metric
         self.stopped_round: int | None = None
 

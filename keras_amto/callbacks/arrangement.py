@@ -9,9 +9,13 @@ import keras
 
 from keras_amto.callbacks.amto_callback import AMTOCallback
 from keras_amto.callbacks.population_backup import PopulationBackup
+from keras_amto.callbacks.round_callback import RoundCallback
 from keras_amto.callbacks.stock import listens_to_batches
+from keras_amto.callbacks.stock import looks_at_network
 from keras_amto.callbacks.stock import overrides_winner
 from keras_amto.callbacks.stock import refuse_unsupported
+from keras_amto.callbacks.stock import writes_files
+from keras_amto.callbacks.tensor_board_rounds import TensorBoardRounds
 
 _Kind = TypeVar("_Kind")
 
@@ -36,20 +40,45 @@ class Arrangement:
         return any(map(listens_to_batches, (self.settings, *self.others)))
 
     @property
+    def looks_at_network(self) -> bool:
+        """Whether a callback may want to see the champion."""
+        return any(map(looks_at_network, (self.settings, *self.others)))
+
+    @property
+    def follows_rounds(self) -> bool:
+        """Whether a callback of the user's is told of rounds."""
+        return any(isinstance(each, RoundCallback) for each in self.others)
+
+    @property
     def overrides_winner(self) -> bool:
         """Whether a callback puts old weights back when training ends."""
         return any(map(overrides_winner, self.others))
 
     def with_model(
-        self, model: keras.Model, verbose: Any, epochs: int, steps: int
+        self,
+        model: keras.Model,
+        verbose: Any,
+        epochs: int,
+        steps: int,
+        is_chief: bool = True,
     ) -> tuple[
         keras.callbacks.CallbackList, keras.callbacks.ProgbarLogger | None
     ]:
         """Makes the list that `fit` calls, and its progress bar.
 
-        The `AMTOCallback` comes first, the bar and the history last.
+        The `AMTOCallback` comes first, the bar and the history last. In a
+        worker process that is not the chief, those that write files are absent.
         """
-        callbacks = [self.settings, *self.others]
+        callbacks = [
+            each
+            for each in (self.settings, *self.others)
+            if is_chief or not writes_files(each)
+        ]
+        callbacks += [
+            TensorBoardRounds(each.log_dir)
+            for each in callbacks
+            if isinstance(each, keras.callbacks.TensorBoard)
+        ]
         logger = _only(callbacks, keras.callbacks.ProgbarLogger)
         if logger is None and verbose != 0:
             logger = keras.callbacks.ProgbarLogger()
@@ -64,20 +93,27 @@ class Arrangement:
         ), logger
 
 
-def arrange(callbacks: Any) -> Arrangement:
+def arrange(callbacks: Any, verbose: Any) -> Arrangement:
     """Reads what a user gave as `callbacks`.
 
     Args:
         callbacks: `None`, a callback, a list of them, or a
             `keras.callbacks.CallbackList`.
+        verbose: `"auto"`, 0, 1 or 2.
 
     Returns:
         An `Arrangement`.
 
     Raises:
         TypeError: if something is no callback.
-        ValueError: if a callback cannot work, or two of them decide.
+        ValueError: if a callback cannot work, two of them decide, or `verbose`
+            is unknown.
     """
+    if verbose not in ("auto", 0, 1, 2):
+        raise ValueError(
+            f"`verbose` is unknown. Received: verbose={verbose!r}. "
+            "Expected: 'auto', 0, 1 or 2."
+        )
     if isinstance(callbacks, keras.callbacks.CallbackList):
         given = list(callbacks.callbacks)
     else:

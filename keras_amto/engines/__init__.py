@@ -2,51 +2,93 @@
 
 import keras
 
+from keras_amto.cluster import Cluster
+from keras_amto.engines.augmentation import check_augment
 from keras_amto.engines.engine import Engine
-from keras_amto.engines.engine import Logs
-from keras_amto.engines.engine import Replica
-from keras_amto.engines.engine import TaskState
+from keras_amto.engines.records import EvaluationJob
+from keras_amto.engines.records import Logs
+from keras_amto.engines.records import OnProgress
+from keras_amto.engines.records import Replica
+from keras_amto.engines.records import TaskState
+from keras_amto.engines.records import Trained
+from keras_amto.engines.records import TrainingJob
 from keras_amto.engines.workers import WorkerFactory
 from keras_amto.engines.workers import build_network
 from keras_amto.engines.workers import current_learning_rate
 from keras_amto.engines.workers import default_seeds_from
+from keras_amto.engines.workers import refuse_misfit
 from keras_amto.engines.workers import replica_optimizer_variables
 from keras_amto.engines.workers import to_numpy
+from keras_amto.placement import Placement
 from keras_amto.tasks import GrossSet
 
 ENGINES = ("auto", "portable", "tensorflow")
 
 
 def make_engine(
-    name: str, factory: WorkerFactory, sample: GrossSet, num_tasks: int
+    name: str,
+    factory: WorkerFactory,
+    sample: GrossSet,
+    placement: Placement,
+    cluster: Cluster | None = None,
 ) -> Engine:
     """Makes the engine of a name.
+
+    Args:
+        name: `"portable"` or `"tensorflow"`, as `resolve_engine` returned it.
+        factory: Makes workers.
+        sample: A small batch of the data.
+        placement: Which task runs where.
+        cluster: The worker processes, `None` for this one alone.
+
+    Returns:
+        An `Engine`.
+    """
+    # Imported here, and only here: an engine needs what others do not.
+    if name == "portable":
+        from keras_amto.engines.portable import PortableEngine
+
+        return PortableEngine(factory, sample)
+    from keras_amto.engines.clustered import ClusteredEngine
+    from keras_amto.engines.placed import PlacedEngine
+    from keras_amto.engines.tensorflow import TensorFlowEngine
+
+    engine: Engine
+    if len(placement.devices) > 1:
+        engine = PlacedEngine(factory, sample, placement)
+    else:
+        engine = TensorFlowEngine(
+            factory,
+            sample,
+            # One task has no shadow to train.
+            num_workers=min(len(placement.tasks), 2),
+            device=placement.devices[0],
+        )
+    if cluster is not None:
+        engine = ClusteredEngine(engine, placement, cluster)
+    return engine
+
+
+def resolve_engine(name: str, eagerly: bool) -> str:
+    """Says which engine trains.
 
     Args:
         name: `"portable"`, `"tensorflow"`, or `"auto"`: TensorFlow's on its
             backend unless the model is compiled with `run_eagerly=True`, the
             portable one otherwise.
-        factory: Makes workers.
-        sample: A small batch of the data.
-        num_tasks: Integer, M. One task has no shadow to train.
+        eagerly: Whether it is.
 
     Returns:
-        An `Engine`.
+        `"portable"` or `"tensorflow"`.
 
     Raises:
         ValueError: if the TensorFlow engine is asked for where it cannot run.
     """
-    eagerly = bool(factory.compile_args.get("run_eagerly"))
     refuse_engine(name, eagerly)
     on_tensorflow = keras.config.backend() == "tensorflow"
     if name == "portable" or eagerly or not on_tensorflow:
-        # Imported here, and only here: an engine needs what others do not.
-        from keras_amto.engines.portable import PortableEngine
-
-        return PortableEngine(factory, sample)
-    from keras_amto.engines.tensorflow import TensorFlowEngine
-
-    return TensorFlowEngine(factory, sample, num_workers=min(num_tasks, 2))
+        return "portable"
+    return "tensorflow"
 
 
 def refuse_engine(name: str, eagerly: bool) -> None:
@@ -72,15 +114,22 @@ def refuse_engine(name: str, eagerly: bool) -> None:
 __all__ = [
     "ENGINES",
     "Engine",
+    "EvaluationJob",
     "Logs",
+    "OnProgress",
     "Replica",
     "TaskState",
+    "Trained",
+    "TrainingJob",
     "WorkerFactory",
     "build_network",
+    "check_augment",
     "current_learning_rate",
     "default_seeds_from",
     "make_engine",
     "refuse_engine",
+    "refuse_misfit",
     "replica_optimizer_variables",
+    "resolve_engine",
     "to_numpy",
 ]

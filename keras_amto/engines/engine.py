@@ -1,65 +1,17 @@
 """What every engine promises. See README.md beside this file."""
 
 import abc
-from collections.abc import Callable
 from collections.abc import Sequence
 from typing import Any
-from typing import NamedTuple
 
-from keras_amto.tasks import BatchWindow
-from keras_amto.tasks import GrossSet
-
-Tensor = Any  # a value of the engine's own kind, never changed in place
-Logs = dict[str, Any]  # as Keras logs: floats, or arrays for vector metrics
-
-
-class Replica(NamedTuple):
-    """A network under training, as a value: theta and all that trains it.
-
-    Exactly what moves from donor to shadow and from accepted shadow to master.
-    Whoever holds a replica may keep it as long as they like: training returns
-    new ones.
-
-    Attributes:
-        weights: One tensor for each of `model.weights`: trainable weights and
-            statistics such as those of batch normalisation.
-        optimizer: One tensor for each optimizer variable but the learning rate,
-            which belongs to the run and its callbacks.
-    """
-
-    weights: tuple[Tensor, ...]
-    optimizer: tuple[Tensor, ...]
-
-
-class TaskState(NamedTuple):
-    """What stays with a task, whatever is transferred to it.
-
-    Attributes:
-        seeds: One tensor for each seed generator of the network. Master and
-            shadow both start from it, so they draw the same dropout masks.
-        metrics: What the engine keeps of the epoch so far, to give training
-            logs as running means over the epoch; empty or fresh at its start.
-    """
-
-    seeds: tuple[Tensor, ...]
-    metrics: tuple[Any, ...]
-
-
-class Trained(NamedTuple):
-    """The outcome of some training steps.
-
-    Attributes:
-        replicas: The replicas after the steps, in the order given.
-        state: The task's state after them.
-        logs: The logs of the first replica, the master.
-    """
-
-    replicas: tuple[Replica, ...]
-    state: TaskState
-    logs: Logs
-
-
-OnProgress = Callable[[int], None]
+from keras_amto.engines.records import EvaluationJob
+from keras_amto.engines.records import Logs
+from keras_amto.engines.records import OnProgress
+from keras_amto.engines.records import Replica
+from keras_amto.engines.records import TaskState
+from keras_amto.engines.records import Trained
+from keras_amto.engines.records import TrainingJob
+from keras_amto.tasks import SampleSet
 
 
 class Engine(abc.ABC):
@@ -107,47 +59,40 @@ class Engine(abc.ABC):
     @abc.abstractmethod
     def train(
         self,
-        replicas: tuple[Replica, ...],
-        state: TaskState,
-        data: GrossSet,
-        batches: BatchWindow,
+        jobs: Sequence[TrainingJob],
+        data: SampleSet,
         learning_rate: float | None,
         on_progress: OnProgress,
-    ) -> Trained:
-        """Trains one replica, or a master and its shadow, on some batches.
+    ) -> list[Trained]:
+        """Trains the replicas of all tasks, side by side where it can.
 
         Args:
-            replicas: `(master,)` or `(master, shadow)`. Both see the same
-                batches and draw the same random numbers.
-            state: The task's state.
-            data: The gross training set.
-            batches: The batches, as positions in it.
+            jobs: One for each task.
+            data: The gross training set, in memory or not.
             learning_rate: Float, or `None` where the optimizer's own schedule
                 sets it.
-            on_progress: Called from time to time with the steps done so far.
+            on_progress: Called from time to time, in the calling thread, with
+                the steps done so far, summed over the tasks. What it raises
+                ends the training.
 
         Returns:
-            A `Trained` record.
+            A `Trained` record for each job, in their order.
         """
 
     @abc.abstractmethod
     def evaluate(
-        self,
-        replicas: tuple[Replica, ...],
-        data: GrossSet,
-        batches: BatchWindow,
-        on_progress: OnProgress,
-    ) -> tuple[Logs, ...]:
+        self, jobs: Sequence[EvaluationJob], on_progress: OnProgress
+    ) -> list[tuple[Logs, ...]]:
         """Evaluates replicas as `keras.Model.evaluate` would.
 
         Args:
-            replicas: One replica, or two on the same batches.
-            data: The set that holds the samples.
-            batches: The batches, as positions in it.
-            on_progress: Called from time to time with the batches done so far.
+            jobs: What to evaluate.
+            on_progress: Called from time to time, in the calling thread, with
+                the jobs done so far.
 
         Returns:
-            The logs of each replica, `loss` and the compiled metrics.
+            For each job the logs of each replica, `loss` and the compiled
+            metrics.
         """
 
     @abc.abstractmethod
@@ -157,6 +102,36 @@ class Engine(abc.ABC):
         An optimizer with `use_ema=True` then puts the moving averages in the
         place of the trainable weights.
         """
+
+    def neighbours(self, num_tasks: int) -> Sequence[Sequence[int]]:
+        """Returns the tasks in groups: those that train in one process."""
+        return [range(num_tasks)]
+
+    def tasks_here(self, num_tasks: int) -> Sequence[int]:
+        """Returns the tasks that train in this process."""
+        return range(num_tasks)
+
+    def everywhere(self, replica: Replica) -> Replica:
+        """Returns the replica as one that every worker process holds."""
+        return replica
+
+    def settled(self, task: int, replica: Replica | None) -> Replica:
+        """Returns the replica as one that only the process of a task holds.
+
+        Args:
+            task: Integer, m.
+            replica: The replica, or `None` where another process has it.
+        """
+        if replica is None:
+            raise ValueError(
+                f"The network of task {task} is absent. Received: None. "
+                "Expected: its replica, in the one process that there is."
+            )
+        return replica
+
+    def any_of(self, flags: Sequence[bool]) -> list[bool]:
+        """Says which flags are set in any worker process."""
+        return list(flags)
 
     @abc.abstractmethod
     def to_arrays(self, replica: Replica) -> Replica:

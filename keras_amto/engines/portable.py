@@ -6,20 +6,23 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_amto.engines.engine import Engine
-from keras_amto.engines.engine import Logs
-from keras_amto.engines.engine import OnProgress
-from keras_amto.engines.engine import Replica
-from keras_amto.engines.engine import TaskState
-from keras_amto.engines.engine import Trained
+from keras_amto.engines.augmentation import Augmentation
+from keras_amto.engines.records import Logs
+from keras_amto.engines.records import OnProgress
+from keras_amto.engines.records import Replica
+from keras_amto.engines.records import TaskState
+from keras_amto.engines.records import Trained
+from keras_amto.engines.sequential import SequentialEngine
 from keras_amto.engines.workers import WorkerFactory
 from keras_amto.engines.workers import task_seeds
 from keras_amto.engines.workers import to_numpy
 from keras_amto.tasks import BatchWindow
 from keras_amto.tasks import GrossSet
+from keras_amto.tasks import Samples
+from keras_amto.tasks import SampleSet
 
 
-class PortableEngine(Engine):
+class PortableEngine(SequentialEngine):
     """Trains replicas with `train_on_batch`, on any Keras backend.
 
     Slow and simple on purpose: it is the oracle that every faster engine must
@@ -32,6 +35,8 @@ class PortableEngine(Engine):
 
     def __init__(self, factory: WorkerFactory, sample: GrossSet) -> None:
         self._worker, self._metric_names = factory.make(sample, _test_on_batch)
+        self._augmentation = Augmentation(factory.augment, sample)
+        self._seeds = (*self._worker.seeds, *self._augmentation.seeds)
         self._fresh_optimizer = _read(self._worker.optimizer)
 
     @property
@@ -51,17 +56,17 @@ class PortableEngine(Engine):
         return Replica(arrays, tuple(np.array(value) for value in optimizer))
 
     def initial_task_state(self, task: int, seed: int) -> TaskState:
-        seeds = tuple(task_seeds(self._worker, task, seed))
+        seeds = tuple(task_seeds(self._seeds, task, seed))
         return TaskState(seeds, metrics=())
 
     def without_metrics(self, state: TaskState) -> TaskState:
         return state._replace(metrics=())
 
-    def train(
+    def train_one(
         self,
         replicas: tuple[Replica, ...],
         state: TaskState,
-        data: GrossSet,
+        data: SampleSet,
         batches: BatchWindow,
         learning_rate: float | None,
         on_progress: OnProgress,
@@ -81,13 +86,13 @@ class PortableEngine(Engine):
         self,
         replica: Replica,
         state: TaskState,
-        data: GrossSet,
+        data: SampleSet,
         batches: BatchWindow,
         on_progress: OnProgress,
     ) -> tuple[Replica, TaskState, Logs]:
         worker = self._worker
         self._load(replica)
-        _assign(worker.seeds, state.seeds)
+        _assign(self._seeds, state.seeds)
         # `train_on_batch` resets the metrics, whose variables then count one
         # batch. Keras' metrics count in sums, so the sums over the batches are
         # what the variables would hold after all of them.
@@ -96,7 +101,10 @@ class PortableEngine(Engine):
         for step in range(len(batches)):
             batch = data.batch(batches[step])
             logs = worker.model.train_on_batch(
-                batch.x, batch.y, batch.sample_weight, return_dict=True
+                self._augmentation(batch.x),
+                batch.y,
+                batch.sample_weight,
+                return_dict=True,
             )
             counts = _read(worker.metrics)
             sums = tuple(a + b for a, b in zip(sums, counts, strict=True))
@@ -105,25 +113,25 @@ class PortableEngine(Engine):
         logs |= worker.model.get_metrics_result()
         return (
             self._current(),
-            TaskState(_read(worker.seeds), sums),
+            TaskState(_read(self._seeds), sums),
             {name: _to_python(value) for name, value in logs.items()},
         )
 
-    def evaluate(
+    def evaluate_one(
         self,
         replicas: tuple[Replica, ...],
-        data: GrossSet,
-        batches: BatchWindow,
+        samples: Samples,
         on_progress: OnProgress,
     ) -> tuple[Logs, ...]:
-        samples = data.batch(batches.order)
+        batches = samples.batches
+        given = samples.data.batch(batches.order)
         results = []
         for replica in replicas:
             self._load(replica)
             logs = self._worker.model.evaluate(
-                samples.x,
-                samples.y,
-                sample_weight=samples.sample_weight,
+                given.x,
+                given.y,
+                sample_weight=given.sample_weight,
                 batch_size=len(batches[0]),
                 verbose=0,
                 return_dict=True,

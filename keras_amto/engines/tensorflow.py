@@ -1,58 +1,77 @@
 """The fast engine: many steps in one graph, master and shadow side by side."""
 
-import time
-import weakref
-from collections.abc import Callable
+import functools
 from collections.abc import Sequence
 from typing import Any
 
 import keras
 import tensorflow as tf
 
-from keras_amto.engines.engine import Engine
-from keras_amto.engines.engine import Logs
-from keras_amto.engines.engine import OnProgress
-from keras_amto.engines.engine import Replica
-from keras_amto.engines.engine import TaskState
-from keras_amto.engines.engine import Trained
+from keras_amto.engines.augmentation import Augmentation
+from keras_amto.engines.host_data import HOST
+from keras_amto.engines.host_data import HostData
+from keras_amto.engines.program import Program
+from keras_amto.engines.program import any_length
+from keras_amto.engines.program import step_once
+from keras_amto.engines.program import trace_augmentation
+from keras_amto.engines.program import trace_step
+from keras_amto.engines.records import Logs
+from keras_amto.engines.records import OnProgress
+from keras_amto.engines.records import Replica
+from keras_amto.engines.records import TaskState
+from keras_amto.engines.records import Trained
+from keras_amto.engines.sequential import SequentialEngine
 from keras_amto.engines.workers import Worker
 from keras_amto.engines.workers import WorkerFactory
 from keras_amto.engines.workers import task_seeds
-from keras_amto.tasks import ALIGNMENT
 from keras_amto.tasks import BatchWindow
 from keras_amto.tasks import GrossSet
+from keras_amto.tasks import Samples
+from keras_amto.tasks import SampleSet
 
-_SECONDS_PER_CALL = 0.5  # so that a progress bar moves at least once a second
 
-
-class TensorFlowEngine(Engine):
+class TensorFlowEngine(SequentialEngine):
     """Trains master and shadow in one graph, on batches that are read once.
 
     Two workers, master and shadow, serve any number of tasks: replicas are
     tuples of tensors that are put into the workers' variables and taken out
     again. TensorFlow copies on write, so a tensor that was taken out never
-    changes.
+    changes. A tensor that lies on another device is copied from there.
 
     Args:
         factory: Makes the workers.
         sample: A small batch of the data, a `GrossSet`.
-        num_workers: Integer, 1 (no shadow is ever trained) or 2.
+        num_workers: Integer, 1 (it never trains two at once) or 2.
+        device: String, the device of the workers.
+        data: The data of all engines of this process. Defaults to `None`, data
+            of its own.
     """
 
     def __init__(
-        self, factory: WorkerFactory, sample: GrossSet, num_workers: int
+        self,
+        factory: WorkerFactory,
+        sample: GrossSet,
+        num_workers: int,
+        device: str = HOST,
+        data: HostData | None = None,
     ) -> None:
-        made = [factory.make(sample, _test_step) for _ in range(num_workers)]
+        self._device = device
+        self._strategy = tf.distribute.OneDeviceStrategy(device)
+        evaluate_once = functools.partial(step_once, strategy=self._strategy)
+        made = [
+            factory.make(sample, evaluate_once, self._strategy.scope)
+            for _ in range(num_workers)
+        ]
         self._workers = [worker for worker, _ in made]
         self._metric_names = made[0][1]
+        with tf.device(HOST):  # where batches are made
+            self._augmentation = Augmentation(factory.augment, sample)
         self._loaded: list[Replica | None] = [None] * num_workers
         self._fresh_optimizer = _read(self._workers[0].optimizer)
         self._fresh_metrics = _read(self._workers[0].metrics)
-        self._programs: dict[Any, _Program] = {}
+        self._programs: dict[Any, Program] = {}
         self._steps: dict[Any, Any] = {}
-        self._tensors: weakref.WeakKeyDictionary[GrossSet, Any] = (
-            weakref.WeakKeyDictionary()
-        )
+        self._data = HostData() if data is None else data
 
     @property
     def metrics(self) -> list[Any]:
@@ -74,27 +93,25 @@ class TensorFlowEngine(Engine):
         )
 
     def initial_task_state(self, task: int, seed: int) -> TaskState:
-        seeds = task_seeds(self._workers[0], task, seed)
-        return TaskState(
-            tuple(tf.constant(value) for value in seeds), self._fresh_metrics
-        )
+        seeds = task_seeds(self._seeds(0), task, seed)
+        return TaskState(_tensors(seeds), self._fresh_metrics)
 
     def without_metrics(self, state: TaskState) -> TaskState:
         return state._replace(metrics=self._fresh_metrics)
 
-    def train(
+    def train_one(
         self,
         replicas: tuple[Replica, ...],
         state: TaskState,
-        data: GrossSet,
+        data: SampleSet,
         batches: BatchWindow,
         learning_rate: float | None,
         on_progress: OnProgress,
     ) -> Trained:
         workers = self._load(replicas)
-        for worker in workers:
+        for index, worker in enumerate(workers):
             worker.set_learning_rate(learning_rate)
-            _assign(worker.seeds, state.seeds)
+            _assign(self._seeds(index), state.seeds)
         _assign(workers[0].metrics, state.metrics)
         # Until it is through, the workers hold nothing that has a name: an
         # error or an interruption may leave them anywhere in between.
@@ -104,21 +121,22 @@ class TensorFlowEngine(Engine):
             self._loaded[index] = _current(worker)
         return Trained(
             replicas=tuple(self._loaded[: len(workers)]),  # type: ignore[arg-type]
-            state=TaskState(_read(workers[0].seeds), _read(workers[0].metrics)),
+            state=TaskState(_read(self._seeds(0)), _read(workers[0].metrics)),
             logs=logs[0],
         )
 
-    def evaluate(
+    def evaluate_one(
         self,
         replicas: tuple[Replica, ...],
-        data: GrossSet,
-        batches: BatchWindow,
+        samples: Samples,
         on_progress: OnProgress,
     ) -> tuple[Logs, ...]:
         workers = self._load(replicas)
         for worker in workers:
             worker.model.reset_metrics()
-        return self._run("evaluate", workers, data, batches, on_progress)
+        return self._run(
+            "evaluate", workers, samples.data, samples.batches, on_progress
+        )
 
     def finalize(self, replica: Replica) -> Replica:
         (worker,) = self._load((replica,))
@@ -129,10 +147,16 @@ class TensorFlowEngine(Engine):
         return _current(worker)
 
     def to_arrays(self, replica: Replica) -> Replica:
-        return Replica(_arrays(replica.weights), _arrays(replica.optimizer))
+        return replica._replace(
+            weights=_arrays(replica.weights),
+            optimizer=_arrays(replica.optimizer),
+        )
 
     def from_arrays(self, replica: Replica) -> Replica:
-        return Replica(_tensors(replica.weights), _tensors(replica.optimizer))
+        return replica._replace(
+            weights=_tensors(replica.weights),
+            optimizer=_tensors(replica.optimizer),
+        )
 
     def state_to_arrays(self, state: TaskState) -> TaskState:
         return TaskState(_arrays(state.seeds), _arrays(state.metrics))
@@ -140,12 +164,27 @@ class TensorFlowEngine(Engine):
     def state_from_arrays(self, state: TaskState) -> TaskState:
         return TaskState(_tensors(state.seeds), _tensors(state.metrics))
 
+    def trace(self, kind: str, num_replicas: int, data: SampleSet) -> None:
+        """Traces a graph before it is needed.
+
+        Args:
+            kind: `"train"` or `"evaluate"`.
+            num_replicas: Integer, how many replicas it takes.
+            data: Data like those it runs on.
+        """
+        tensors = self._data[data.sample(1)]
+        self._program(kind, self._workers[:num_replicas], tensors)
+
+    def _seeds(self, worker: int) -> tuple[keras.Variable, ...]:
+        """All that random draws of a worker's steps advance."""
+        return (*self._workers[worker].seeds, *self._augmentation.seeds)
+
     def _load(self, replicas: tuple[Replica, ...]) -> list[Worker]:
         workers = self._workers[: len(replicas)]
         for index, (worker, replica) in enumerate(
             zip(workers, replicas, strict=True)
         ):
-            if self._loaded[index] is not replica:
+            if not _is_same(self._loaded[index], replica):
                 self._loaded[index] = None
                 _assign(worker.weights, replica.weights)
                 _assign(worker.optimizer, replica.optimizer)
@@ -156,35 +195,40 @@ class TensorFlowEngine(Engine):
         self,
         kind: str,
         workers: list[Worker],
-        data: GrossSet,
+        data: SampleSet,
         batches: BatchWindow,
         on_progress: OnProgress,
     ) -> tuple[Logs, ...]:
-        tensors = self._tensors_of(data)
-        program = self._program(kind, workers, tensors)
-        logs = program(tensors, batches, on_progress)
+        logs: Any = ()
+        done = 0
+        # What steps leave stays in variables, from one part to the next.
+        for part, window in data.parts(batches):
+            tensors = self._data[part]
+            program = self._program(kind, workers, tensors)
+            logs = program(tensors, window, _counting_from(done, on_progress))
+            done += len(window)
         return tuple(
             {name: _to_python(value) for name, value in entry.items()}
             for entry in logs
         )
 
-    def _tensors_of(self, data: GrossSet) -> Any:
-        if data not in self._tensors:
-            # On the host whatever the devices: only batches travel.
-            with tf.device("CPU:0"):
-                self._tensors[data] = keras.tree.map_structure(
-                    _share, data.arrays
-                )
-        return self._tensors[data]
-
     def _program(
         self, kind: str, workers: list[Worker], tensors: Any
-    ) -> "_Program":
-        specs = keras.tree.map_structure(_any_length, tensors)
+    ) -> Program:
+        specs = keras.tree.map_structure(any_length, tensors)
         key = (kind, len(workers), repr(specs))
         if key not in self._programs:
-            self._programs[key] = _Program(
-                [self._step(kind, worker, specs) for worker in workers], specs
+            augment, batch = None, specs
+            if kind == "train" and self._augmentation.function is not None:
+                augment = trace_augmentation(self._augmentation, specs)
+                batch = keras.tree.map_structure(
+                    any_length, augment.structured_outputs
+                )
+            self._programs[key] = Program(
+                [self._step(kind, worker, batch) for worker in workers],
+                specs,
+                self._device,
+                augment,
             )
         return self._programs[key]
 
@@ -192,114 +236,23 @@ class TensorFlowEngine(Engine):
         """The traced step of one worker, shared by the programs that run it."""
         key = (kind, id(worker), repr(specs))
         if key not in self._steps:
-            self._steps[key] = _trace_step(kind, worker.model, specs)
+            self._steps[key] = trace_step(
+                kind, worker.model, specs, self._strategy
+            )
         return self._steps[key]
 
 
-class _Program:
-    """Runs the steps of some workers over a window of batches, in one graph.
-
-    Args:
-        steps: One concrete function a worker, from a batch to its logs.
-        specs: Structure of `tf.TensorSpec` like the data's.
-    """
-
-    def __init__(self, steps: list[Any], specs: Any) -> None:
-        self._steps_per_call = 1
-        positions = tf.TensorSpec([None], tf.int64)
-        self._loop = tf.function(
-            _loop_over(steps), autograph=False
-        ).get_concrete_function(specs, positions, positions)
-
-    def __call__(
-        self, tensors: Any, batches: BatchWindow, on_progress: OnProgress
-    ) -> Any:
-        order = tf.constant(batches.order)
-        logs, done = None, 0
-        while done < len(batches):
-            # How many steps share a call decides when progress is reported,
-            # never a result: what steps leave stays in variables.
-            count = min(self._steps_per_call, len(batches) - done)
-            begin = time.perf_counter()
-            splits = tf.constant(batches.splits[done : done + count + 1])
-            logs = self._loop(tensors, order, splits)
-            done += count
-            on_progress(done)
-            seconds_per_step = (time.perf_counter() - begin) / count
-            self._steps_per_call = max(
-                1, int(_SECONDS_PER_CALL / seconds_per_step)
-            )
-        return logs
+def _counting_from(done: int, on_progress: OnProgress) -> OnProgress:
+    return lambda count: on_progress(done + count)
 
 
-def _loop_over(steps: list[Any]) -> Callable[[Any, Any, Any], Any]:
-    specs = [step.structured_outputs for step in steps]
-
-    def loop(data: Any, order: Any, splits: Any) -> Any:
-        def more(step: Any, _: Any) -> Any:
-            return step < tf.shape(splits)[0] - 1
-
-        def advance(step: Any, _: Any) -> tuple[Any, Any]:
-            with tf.device("CPU:0"):
-                positions = order[splits[step] : splits[step + 1]]
-                batch = keras.tree.map_structure(
-                    lambda leaf: tf.gather(leaf, positions), data
-                )
-            # The steps share no variable, so TensorFlow runs them at once.
-            return step + 1, [run(batch) for run in steps]
-
-        _, logs = tf.while_loop(
-            more,
-            advance,
-            (tf.constant(0), keras.tree.map_structure(_no_log, specs)),
-            shape_invariants=(
-                tf.TensorShape([]),
-                keras.tree.map_structure(lambda spec: spec.shape, specs),
-            ),
-        )
-        return logs
-
-    return loop
-
-
-def _trace_step(kind: str, model: keras.Model, specs: Any) -> Any:
-    method = model.train_step if kind == "train" else model.test_step
-
-    def step(batch: Any) -> Any:
-        return keras.tree.map_structure(tf.convert_to_tensor, method(batch))
-
-    # Autograph is off and XLA as compiled, as in Keras' own step function.
-    return tf.function(
-        step, autograph=False, jit_compile=model.jit_compile
-    ).get_concrete_function(specs)
-
-
-def _test_step(model: keras.Model, sample: GrossSet) -> Any:
-    # Eagerly: one small batch is cheaper than a trace that is used once.
-    return model.test_step(
-        keras.tree.map_structure(tf.convert_to_tensor, sample.arrays)
+def _is_same(one: Replica | None, other: Replica) -> bool:
+    """Whether two replicas are one, be it with another home."""
+    return (
+        one is not None
+        and one.weights is other.weights
+        and one.optimizer is other.optimizer
     )
-
-
-def _share(array: Any) -> tf.Tensor:
-    """Makes a tensor of an array, in the same memory where that is aligned."""
-    if (
-        array.dtype.kind in "fiu"
-        and array.flags.c_contiguous
-        and array.flags.writeable
-        and array.ctypes.data % ALIGNMENT == 0
-    ):
-        return tf.experimental.dlpack.from_dlpack(array.__dlpack__())
-    return tf.convert_to_tensor(array)
-
-
-def _any_length(tensor: Any) -> tf.TensorSpec:
-    return tf.TensorSpec([None, *tensor.shape[1:]], tensor.dtype)
-
-
-def _no_log(spec: Any) -> Any:
-    """A value of a log before the first step, of the type that steps give."""
-    return tf.zeros([size or 0 for size in spec.shape], spec.dtype)
 
 
 def _read(variables: Sequence[keras.Variable]) -> tuple[Any, ...]:
@@ -318,14 +271,18 @@ def _arrays(tensors: Sequence[Any]) -> tuple[Any, ...]:
 def _tensors_like(
     arrays: Sequence[Any], variables: Sequence[keras.Variable]
 ) -> tuple[Any, ...]:
-    return tuple(
-        tf.convert_to_tensor(array, dtype=variable.dtype)
-        for array, variable in zip(arrays, variables, strict=True)
-    )
+    # On the host, which has room for all tasks; a worker's device gets a copy
+    # when it trains them.
+    with tf.device(HOST):
+        return tuple(
+            tf.convert_to_tensor(array, dtype=variable.dtype)
+            for array, variable in zip(arrays, variables, strict=True)
+        )
 
 
 def _tensors(arrays: Sequence[Any]) -> tuple[Any, ...]:
-    return tuple(tf.constant(array) for array in arrays)
+    with tf.device(HOST):
+        return tuple(tf.constant(array) for array in arrays)
 
 
 def _current(worker: Worker) -> Replica:

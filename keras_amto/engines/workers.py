@@ -9,6 +9,7 @@ import tempfile
 import warnings
 from collections.abc import Callable
 from collections.abc import Iterator
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -16,6 +17,10 @@ import numpy as np
 
 from keras_amto.algorithm import Purpose
 from keras_amto.algorithm import random_stream
+from keras_amto.engines.out_of_memory import explained_out_of_memory
+from keras_amto.engines.out_of_memory import is_out_of_memory
+
+Scope = Callable[[], contextlib.AbstractContextManager[Any]]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -50,14 +55,19 @@ class WorkerFactory:
         prototype: The built model to clone.
         model_fn: Function that returns such a model, or `None` to clone.
         compile_args: Keyword arguments of `keras.Model.compile`.
+        augment: What training batches go through, or `None`.
     """
 
     prototype: keras.Model
     model_fn: Callable[[], keras.Model] | None
     compile_args: dict[str, Any]
+    augment: Callable[..., Any] | None = None
 
     def make(
-        self, sample: Any, evaluate_once: Callable[[keras.Model, Any], Any]
+        self,
+        sample: Any,
+        evaluate_once: Callable[[keras.Model, Any], Any],
+        scope: Scope = contextlib.nullcontext,
     ) -> tuple[Worker, list[str]]:
         """Makes a worker whose every variable exists.
 
@@ -66,17 +76,32 @@ class WorkerFactory:
             evaluate_once: Runs one evaluation step of a compiled model on the
                 batch and returns its logs; only then do Keras' metrics have
                 variables.
+            scope: Makes the context in which the worker's own parts are made.
 
         Returns:
             A `Worker`, its metrics reset, and the names of its logs.
 
         Raises:
+            MemoryError: if the device has not enough memory.
             ValueError: if the model, the optimizer or a metric cannot be
                 cloned, or if the model reports no loss.
         """
-        model = clone_network(self.prototype, self.model_fn, sample)
-        model.compile(**clone_compile_args(self.compile_args))
-        model.optimizer.build(model.trainable_variables)
+        with explained_out_of_memory(
+            self.prototype, self.compile_args["optimizer"], sample.size, scope
+        ):
+            return self._make(sample, evaluate_once, scope)
+
+    def _make(
+        self,
+        sample: Any,
+        evaluate_once: Callable[[keras.Model, Any], Any],
+        scope: Scope,
+    ) -> tuple[Worker, list[str]]:
+        model = clone_network(self.prototype, self.model_fn, sample, scope)
+        compile_args = clone_compile_args(self.compile_args, scope)
+        with scope():
+            model.compile(**compile_args)
+            model.optimizer.build(model.trainable_variables)
         names = list(evaluate_once(model, sample))
         if "loss" not in names:
             raise ValueError(
@@ -119,11 +144,13 @@ def to_numpy(variable: keras.Variable) -> Any:
     return np.array(variable.__array__())
 
 
-def task_seeds(worker: Worker, task: int, seed: int) -> list[Any]:
+def task_seeds(
+    variables: Sequence[keras.Variable], task: int, seed: int
+) -> list[Any]:
     """Returns a task's values for the seed generators of a worker."""
     stream = random_stream(seed, Purpose.LAYER_SEEDS, task)
     values = []
-    for variable in worker.seeds:
+    for variable in variables:
         # A Keras seed generator holds a seed and a counter that starts at 0.
         value = np.zeros(variable.shape, dtype=variable.dtype)
         value.flat[0] = stream.integers(2**31)
@@ -169,10 +196,39 @@ def build_network(model: keras.Model, sample: Any) -> None:
         ) from error
 
 
+def refuse_misfit(model: keras.Model, sample: Any) -> None:
+    """Raises where a built model does not take the data.
+
+    Args:
+        model: The model.
+        sample: A batch of the data, as `GrossSet`.
+
+    Raises:
+        ValueError: if the model cannot be called on it.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # the error says it
+            answers = _answer(model, sample)
+            keras.tree.map_structure(keras.ops.convert_to_numpy, answers)
+    except Exception as error:
+        if is_out_of_memory(error):
+            raise
+        like = keras.tree.map_structure(
+            lambda leaf: f"{leaf.dtype}{list(leaf.shape[1:])}", sample.x
+        )
+        raise ValueError(
+            f"The data do not fit the model {model.name!r}: {error} "
+            f"Received: samples of x like {like}. "
+            f"Expected: inputs like {getattr(model, 'input_shape', 'its own')}."
+        ) from error
+
+
 def clone_network(
     prototype: keras.Model,
     model_fn: Callable[[], keras.Model] | None,
     sample: Any,
+    scope: Scope = contextlib.nullcontext,
 ) -> keras.Model:
     """Makes another network that is like the prototype.
 
@@ -180,6 +236,8 @@ def clone_network(
         prototype: The built model.
         model_fn: Function that returns such a model, or `None` to clone.
         sample: A small batch, to build the clone where it needs that.
+        scope: Makes the context in which the clone is made. The prototype,
+            which may belong to another one, is only used outside of it.
 
     Returns:
         A built model of the same class, with the prototype's weights.
@@ -193,14 +251,17 @@ def clone_network(
         "function that builds the model anew: AMTOModel(lambda: MyModel(...))."
     )
     try:
-        clone = model_fn() if model_fn else _clone_uncompiled(prototype)
-        build_network(clone, sample)
+        with scope():
+            clone = model_fn() if model_fn else _clone_uncompiled(prototype)
+            build_network(clone, sample)
         same = _same_network(prototype, clone)
         if same is None:
             _copy_trainable(prototype, clone)
             _copy_state(prototype, clone)
             same = _same_answers(prototype, clone, sample)
     except Exception as error:
+        if is_out_of_memory(error):
+            raise
         raise ValueError(
             f"The model {prototype.name!r} cannot be cloned: {error} "
             f"Received: {type(prototype)}. {remedy}"
@@ -293,28 +354,32 @@ def _clone_uncompiled(model: keras.Model) -> keras.Model:
         model.compiled = compiled
 
 
-def clone_compile_args(compile_args: dict[str, Any]) -> dict[str, Any]:
+def clone_compile_args(
+    compile_args: dict[str, Any], scope: Scope = contextlib.nullcontext
+) -> dict[str, Any]:
     """Copies the stateful arguments of `compile`, sharing the others.
 
     An optimizer is bound to one model's variables, and a metric counts for one
     model: each worker needs its own.
     """
+
+    def clone_metric(metric: Any) -> Any:
+        if isinstance(metric, keras.Metric):
+            return _clone(metric, "metric", scope)
+        return metric
+
     args = dict(compile_args)
-    args["optimizer"] = _clone(args["optimizer"], "optimizer")
+    args["optimizer"] = _clone(args["optimizer"], "optimizer", scope)
     for name in ("metrics", "weighted_metrics"):
-        args[name] = keras.tree.map_structure(_clone_metric, args[name])
+        args[name] = keras.tree.map_structure(clone_metric, args[name])
     return args
 
 
-def _clone_metric(metric: Any) -> Any:
-    if isinstance(metric, keras.Metric):
-        return _clone(metric, "metric")
-    return metric
-
-
-def _clone(instance: Any, label: str) -> Any:
+def _clone(instance: Any, label: str, scope: Scope) -> Any:
     try:
-        clone = type(instance).from_config(instance.get_config())
+        config = instance.get_config()
+        with scope():
+            clone = type(instance).from_config(config)
         lost = [
             name
             for name, value in vars(instance).items()

@@ -11,6 +11,7 @@ from keras_amto.algorithm import initial_patience
 from keras_amto.algorithm import initial_relationships
 from keras_amto.algorithm import update_patience
 from keras_amto.algorithm import update_relationships
+from keras_amto.arguments import check_share
 from keras_amto.ledger.lineage import Lineage
 from keras_amto.ledger.records import Ledger
 
@@ -48,8 +49,12 @@ def replay(
         A `Replay`.
 
     Raises:
-        ValueError: if the file holds no round, or a broken line.
+        ValueError: if the file holds no round or a broken line, or if an
+            argument is out of range.
     """
+    relationship_decay = check_share(
+        "relationship_decay", relationship_decay, zero=False, one=True
+    )
     ledger = Ledger.load(path)
     if not ledger:
         raise ValueError(

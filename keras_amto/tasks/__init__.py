@@ -5,6 +5,9 @@ from keras_amto.tasks.batches import BatchWindow
 from keras_amto.tasks.batches import TrainingBatches
 from keras_amto.tasks.batches import in_order
 from keras_amto.tasks.gross_set import GrossSet
+from keras_amto.tasks.sample_set import SampleSet
+from keras_amto.tasks.samples import Samples
+from keras_amto.tasks.sources import MEMORY_LIMIT
 from keras_amto.tasks.sources import is_dataset
 from keras_amto.tasks.sources import read_gross_set
 from keras_amto.tasks.split import Task
@@ -13,8 +16,11 @@ from keras_amto.tasks.split import split_tasks
 
 __all__ = [
     "ALIGNMENT",
+    "MEMORY_LIMIT",
     "BatchWindow",
     "GrossSet",
+    "SampleSet",
+    "Samples",
     "Task",
     "TrainingBatches",
     "class_labels",

@@ -1,5 +1,7 @@
 """Class weights and sample weights, with Keras' meanings."""
 
+import math
+import numbers
 from collections.abc import Mapping
 from typing import Any
 
@@ -22,7 +24,9 @@ def weights_of_classes(
         Array of shape `(n,)` and type `keras.config.floatx()`.
 
     Raises:
-        ValueError: if `y` is nested: class weights are for one output.
+        TypeError: if `class_weight` is no mapping.
+        ValueError: if `y` is nested, class weights being for one output, or if
+            a weight is no finite number.
 
     Example:
 
@@ -49,6 +53,12 @@ def weights_of_classes(
         np.round(labels).astype("int64"), return_inverse=True
     )
     weights = [class_weight.get(int(c), 1.0) for c in classes]
+    for weight in (*weights, *class_weight.values()):
+        if not isinstance(weight, numbers.Real) or not math.isfinite(weight):
+            raise ValueError(
+                "`class_weight` holds something that is no finite number. "
+                f"Received: {weight!r}. Expected: a float for each class index."
+            )
     return np.asarray(weights, dtype=keras.config.floatx())[positions]
 
 

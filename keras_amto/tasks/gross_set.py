@@ -1,18 +1,25 @@
 """The gross training set: every sample a fit was given, held once."""
 
 import dataclasses
+import hashlib
+from collections.abc import Iterator
 from typing import Any
 
 import keras
 import numpy as np
 import numpy.typing as npt
 
+from keras_amto.tasks.batches import BatchWindow
+from keras_amto.tasks.finite import non_finite_samples
+from keras_amto.tasks.sample_set import SampleSet
+from keras_amto.tasks.split import class_labels
+
 Structure = Any  # an array, or nested dicts, lists and tuples of arrays
 IntArray = npt.NDArray[np.int64]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class GrossSet:
+class GrossSet(SampleSet):
     """Samples in memory, of which tasks are views by index.
 
     One copy serves any number of tasks and passes: a task is two arrays of
@@ -27,6 +34,8 @@ class GrossSet:
         size: Integer, the number of samples.
         class_weights: Weights by class, spread over the samples, or `None`.
             They count in training alone, as in Keras.
+        source_digest: That of the source that it was read from, so that it is
+            the same whether a source is held or streamed; `None` for arrays.
     """
 
     x: Structure
@@ -34,6 +43,7 @@ class GrossSet:
     sample_weight: Structure
     size: int
     class_weights: Structure = None
+    source_digest: str | None = None
 
     @property
     def arrays(self) -> Any:
@@ -42,22 +52,53 @@ class GrossSet:
             self.x, self.y, self.sample_weight
         )
 
+    @property
+    def labels(self) -> npt.NDArray[Any]:
+        return class_labels(self.y)
+
+    @property
+    def digest(self) -> str:
+        parts = (self.x, self.y, self.sample_weight, self.class_weights)
+        if self.source_digest is not None:
+            parts = (None, None, None, self.class_weights)
+        digest = hashlib.sha256((self.source_digest or "").encode())
+        for leaf in keras.tree.flatten(parts):
+            if leaf is None:
+                continue
+            digest.update(f"{leaf.dtype} {leaf.shape}".encode())
+            if leaf.dtype == object:
+                digest.update(repr(leaf.tolist()).encode())
+            else:
+                digest.update(np.ascontiguousarray(leaf).data)
+        return digest.hexdigest()[:16]
+
+    @property
+    def non_finite(self) -> dict[str, int]:
+        return non_finite_samples(self.x, self.y, self.sample_weight)
+
     def for_training(self) -> "GrossSet":
-        """The same samples, weighted by their classes."""
         if self.class_weights is None:
             return self
         return GrossSet(self.x, self.y, self.class_weights, self.size)
 
+    def sample(self, size: int) -> "GrossSet":
+        return self.batch(np.arange(min(size, self.size)))
+
+    def parts(
+        self, batches: BatchWindow
+    ) -> Iterator[tuple["GrossSet", BatchWindow]]:
+        yield self, batches
+
+    def keep(self, indices: IntArray) -> None:
+        pass  # all samples are here
+
+    def expect(self, indices: IntArray, then: IntArray | None) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
+
     def batch(self, indices: IntArray) -> "GrossSet":
-        """Gathers samples by position.
-
-        Args:
-            indices: Integer array of shape `(batch_size,)`.
-
-        Returns:
-            A `GrossSet` of these samples alone, in this order.
-        """
-
         def gather(structure: Structure) -> Structure:
             if structure is None:
                 return None

@@ -101,7 +101,9 @@ def test_a_run_continues_exactly_after_many_interruptions(tmp_path):
 
 def test_the_portable_engine_continues_exactly(tmp_path, monkeypatch):
     make = training.make_model
-    monkeypatch.setattr(training, "make_model", lambda: make(engine="portable"))
+    monkeypatch.setattr(
+        training, "make_model", lambda **kw: make(engine="portable", **kw)
+    )
     expected = training.result(*training.train(None, backup=False, epochs=2))
     with pytest.raises(Killed):
         fit(tmp_path, 1, KillAt(step=14), epochs=2)

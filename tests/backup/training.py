@@ -3,7 +3,8 @@
     python -m tests.backup.training DIRECTORY [--save-freq N] [--no-backup]
 
 Trains on real digits with all that keeps state, and leaves everything that the
-run has come to in DIRECTORY/result.json, floats written bit for bit.
+run has come to in DIRECTORY/result.json, floats written bit for bit, and the
+winner's weights in DIRECTORY/winner.npz.
 """
 
 import argparse
@@ -38,7 +39,7 @@ class Counter(keras.callbacks.Callback):
         self.epochs = state["epochs"]
 
 
-def make_model(seed=0, **settings):
+def make_model(seed=0, jit_compile=False, **settings):
     """Returns a compiled model, the same in every process."""
     keras.utils.set_random_seed(seed)
     network = keras.Sequential(
@@ -59,6 +60,7 @@ def make_model(seed=0, **settings):
         optimizer=keras.optimizers.Adam(0.01, use_ema=True, ema_momentum=0.9),
         loss="sparse_categorical_crossentropy",
         metrics=["accuracy"],
+        jit_compile=jit_compile,
     )
     return model
 
@@ -75,9 +77,11 @@ def make_callbacks():
     ]
 
 
-def train(directory, save_freq="round", backup=True, epochs=12):
+def train(
+    directory, save_freq="round", backup=True, epochs=12, jit_compile=False
+):
     """Trains to the end, from a backup if there is one."""
-    model, callbacks = make_model(), make_callbacks()
+    model, callbacks = make_model(jit_compile=jit_compile), make_callbacks()
     if backup:
         callbacks.append(
             keras_amto.PopulationBackup(directory / "backup", save_freq)
@@ -103,7 +107,7 @@ def result(model, callbacks):
     return {
         "winner": digest(model.get_weights()),
         "optimizer": digest(
-            [np.array(v.numpy()) for v in model.optimizer.variables]
+            [keras.ops.convert_to_numpy(v) for v in model.optimizer.variables]
         ),
         "tasks": [digest(model.get_task_weights(m)) for m in range(3)],
         "ledger": [record.to_json() for record in model.ledger],
@@ -122,17 +126,26 @@ def main():
     parser.add_argument("directory", type=pathlib.Path)
     parser.add_argument("--save-freq", default="round")
     parser.add_argument("--no-backup", action="store_true")
+    parser.add_argument("--no-determinism", action="store_true")
+    parser.add_argument("--jit-compile", action="store_true")
+    parser.add_argument("--epochs", type=int, default=12)
     options = parser.parse_args()
-    if keras.config.backend() == "tensorflow":
+    if keras.config.backend() == "tensorflow" and not options.no_determinism:
         import tensorflow as tf
 
         tf.config.experimental.enable_op_determinism()
     save_freq = options.save_freq
     if save_freq.isdigit():
         save_freq = int(save_freq)
-    outcome = result(
-        *train(options.directory, save_freq, not options.no_backup)
+    model, callbacks = train(
+        options.directory,
+        save_freq,
+        not options.no_backup,
+        options.epochs,
+        options.jit_compile,
     )
+    outcome = result(model, callbacks)
+    np.savez(options.directory / "winner.npz", *model.get_weights())
     beside = options.directory / "result.writing"
     beside.write_text(json.dumps(outcome))
     beside.replace(options.directory / "result.json")

@@ -113,13 +113,13 @@ def test_where_nobody_listens_executions_are_as_long_as_can_be():
     class Engine(keras_amto.callbacks.RoundCallback):
         def on_train_begin(self, logs=None):
             engine = self.model._session.engine
-            train = engine.train
+            train = engine.train_one
 
             def spying(replicas, state, data, batches, *rest):
                 calls.append(len(batches))
                 return train(replicas, state, data, batches, *rest)
 
-            engine.train = spying
+            engine.train_one = spying
 
     fit([Engine()], 1)
     assert calls == [5, 5, 4, 4]  # two tasks, a round of 5, one of 4

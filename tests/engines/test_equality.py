@@ -169,6 +169,7 @@ def test_master_and_shadow_are_a_paired_trial(engine):
     same dropout masks."""
     from keras_amto.engines import WorkerFactory
     from keras_amto.engines import make_engine
+    from keras_amto.placement import place
     from keras_amto.tasks import TrainingBatches
     from keras_amto.tasks import read_gross_set
 
@@ -184,11 +185,13 @@ def test_master_and_shadow_are_a_paired_trial(engine):
             weighted_metrics=None,
         ),
     )
-    made = make_engine(engine, factory, data.batch(np.arange(8)), 2)
+    made = make_engine(
+        engine, factory, data.batch(np.arange(8)), place(2, [["CPU:0"]])
+    )
     replica = made.initial_replica(model.get_weights())
     outcomes = []
     for task in (0, 1):
-        trained = made.train(
+        trained = made.train_one(
             (replica, replica),
             made.initial_task_state(task, seed=0),
             data,

@@ -9,10 +9,12 @@ import numpy as np
 import pytest
 
 import keras_amto
+from keras_amto.engines import TrainingJob
 from keras_amto.engines import WorkerFactory
 from keras_amto.engines import make_engine
 from keras_amto.engines import replica_optimizer_variables
 from keras_amto.optimizers import LinearPrediction
+from keras_amto.placement import place
 from keras_amto.tasks import TrainingBatches
 from keras_amto.tasks import read_gross_set
 from tests.conftest import ROOT
@@ -428,6 +430,12 @@ def test_a_trained_optimizer_can_be_wrapped():
         optimizer.apply([gradient], [weight])
     assert float(numpy(weight.value)) == -5.5
     assert int(numpy(optimizer.iterations)) == 5
+    # What it has is kept.
+    inner = SGD(1.0, momentum=0.9)
+    inner.build([weight])
+    before = inner.variables
+    LinearPrediction(inner).build([weight])
+    assert all(a is b for a, b in zip(before, inner.variables, strict=True))
 
 
 def test_variables_can_be_excluded_from_weight_decay():
@@ -505,19 +513,17 @@ def test_phase_and_copy_travel_with_a_replica(engine, cut):
             weighted_metrics=None,
         ),
     )
-    made = make_engine(engine, factory, data.batch(np.arange(8)), 2)
+    device = ["/device:CPU:0"]
+    made = make_engine(
+        engine, factory, data.batch(np.arange(8)), place(2, [device])
+    )
     batches = TrainingBatches(np.arange(100), 8, 0, 0)
     state = made.initial_task_state(0, seed=0)
 
     def train(replicas, first, last):
-        return made.train(
-            replicas,
-            state,
-            data,
-            batches.window(first, last),
-            0.1,
-            lambda done: None,
-        ).replicas
+        job = TrainingJob(0, replicas, state, batches.window(first, last))
+        (trained,) = made.train([job], data, 0.1, lambda done: None)
+        return trained.replicas
 
     fresh = made.initial_replica(model.get_weights())
     straight, _ = train((fresh, fresh), 0, 8)

@@ -147,19 +147,6 @@ def test_unusable_data_are_refused_with_the_remedy(arguments, error, message):
     assert "Expected:" in str(raised.value)
 
 
-class Images(keras.utils.PyDataset):
-    def __len__(self):
-        return 1
-
-    def __getitem__(self, index):
-        return x, y
-
-
-def test_a_pydataset_is_refused():
-    with pytest.raises(TypeError, match="not read"):
-        read_gross_set(Images())
-
-
 def test_a_dataset_of_differing_shapes_is_refused():
     ragged = tf.data.Dataset.from_generator(
         lambda: iter([np.zeros((2, 3)), np.zeros((2, 4))]),

@@ -1,0 +1,105 @@
+"""Rounds for TensorBoard, beside what Keras' own callback writes."""
+
+import os
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from keras_amto.algorithm import donor_entropy
+from keras_amto.callbacks.round_callback import RoundCallback
+from keras_amto.ledger import Record
+
+_RUN = "rounds"
+_CELL = 16  # pixels
+
+
+class TensorBoardRounds(RoundCallback):
+    """Writes what happened in each round, against the training step.
+
+    `fit` adds one wherever `keras.callbacks.TensorBoard` is among the
+    callbacks; without that nothing is written, nor TensorFlow imported. It
+    writes a run of its own, `rounds`, beside `train` and `validation`:
+
+    - `task_03/val_loss`: the validation loss of task 3's master, after its
+      transfer was decided. `task_03/shadow_loss`: that of its shadow.
+      `task_03/accepted`: 1 where the shadow replaced the master, else 0.
+    - `acceptance`: the share of shadows that did.
+    - `entropy`: of the donor choice, the mean over tasks, in bits.
+    - `relationships`: the matrix as an image, row m being the list of task m,
+      white the highest value and black the lowest.
+
+    With one task there is `task_00/val_loss` alone.
+
+    Args:
+        log_dir: That of the `keras.callbacks.TensorBoard`.
+
+    Example:
+
+    ```python
+    model.fit(x, y, callbacks=[keras.callbacks.TensorBoard("logs")])
+    ```
+    """
+
+    def __init__(self, log_dir: str | os.PathLike[str]) -> None:
+        super().__init__()
+        self.log_dir: str = os.fspath(log_dir)
+        self._writer: Any = None
+
+    def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
+        # Whoever has a TensorBoard callback has TensorFlow, on any backend.
+        from tensorflow import summary
+
+        self._writer = summary.create_file_writer(
+            os.path.join(self.log_dir, _RUN)
+        )
+
+    def on_round_end(self, round: int, record: Record) -> None:
+        from tensorflow import summary
+
+        # `record_if`, because Keras' callback turns recording off and on.
+        with self._writer.as_default(record.step), summary.record_if(True):
+            for name, value in scalars(record).items():
+                summary.scalar(name, value)
+            if record.donors is not None:
+                summary.image("relationships", picture(record.relationships))
+
+    def on_train_end(self, logs: dict[str, float] | None = None) -> None:
+        self._writer.close()
+
+
+def scalars(record: Record) -> dict[str, float]:
+    """Returns the scalars of a round by their names.
+
+    Args:
+        record: A `Record`.
+    """
+    values: dict[str, float] = {}
+    masters, shadows = record.master_losses, record.shadow_losses
+    for task, accepted in enumerate(record.accepted):
+        prefix = f"task_{task:02d}"
+        kept = shadows if accepted and shadows is not None else masters
+        values[f"{prefix}/val_loss"] = float(kept[task])
+        if shadows is not None:
+            values[f"{prefix}/shadow_loss"] = float(shadows[task])
+            values[f"{prefix}/accepted"] = float(accepted)
+    if record.donor_probabilities is not None:
+        values["acceptance"] = float(record.accepted.mean())
+        entropy = donor_entropy(record.donor_probabilities)
+        values["entropy"] = float(entropy.mean())
+    return values
+
+
+def picture(matrix: npt.NDArray[np.float64]) -> npt.NDArray[np.float32]:
+    """Returns a matrix as one grey image with values in [0, 1].
+
+    Args:
+        matrix: Float array of shape `(M, M)`.
+
+    Returns:
+        Array of shape `(1, 16 * M, 16 * M, 1)`.
+    """
+    low, high = matrix.min(), matrix.max()
+    grey = (matrix - low) / (high - low) if high > low else 0 * matrix + 0.5
+    pixels = np.kron(grey, np.ones((_CELL, _CELL)))
+    return np.asarray(pixels[None, :, :, None], np.float32)

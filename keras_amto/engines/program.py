@@ -1,0 +1,171 @@
+"""Many steps of some workers in one graph, on batches that are read once."""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from keras_amto.engines.augmentation import Augmentation
+from keras_amto.engines.host_data import HOST
+from keras_amto.engines.records import OnProgress
+from keras_amto.tasks import BatchWindow
+from keras_amto.tasks import GrossSet
+
+_SECONDS_PER_CALL = 0.5  # so that a progress bar moves at least once a second
+
+
+class Program:
+    """Runs the steps of some workers over a window of batches, in one graph.
+
+    The loop and the gathering of batches stay on the host.
+
+    Args:
+        steps: One concrete function a worker, from a batch to its logs.
+        specs: Structure of `tf.TensorSpec` like the data's.
+        device: String, where the steps run.
+        augment: Concrete function that each batch goes through, or `None`.
+    """
+
+    def __init__(
+        self, steps: list[Any], specs: Any, device: str, augment: Any = None
+    ) -> None:
+        self._steps_per_call = 1
+        positions = tf.TensorSpec([None], tf.int64)
+        self._loop = tf.function(
+            _loop_over(steps, device, augment), autograph=False
+        ).get_concrete_function(specs, positions, positions)
+
+    def __call__(
+        self, tensors: Any, batches: BatchWindow, on_progress: OnProgress
+    ) -> Any:
+        with tf.device(HOST):
+            order = tf.constant(batches.order)
+        logs, done = None, 0
+        while done < len(batches):
+            # How many steps share a call decides when progress is reported,
+            # never a result: what steps leave stays in variables.
+            count = min(self._steps_per_call, len(batches) - done)
+            begin = time.perf_counter()
+            with tf.device(HOST):
+                splits = tf.constant(batches.splits[done : done + count + 1])
+            logs = self._loop(tensors, order, splits)
+            done += count
+            on_progress(done)
+            seconds_per_step = (time.perf_counter() - begin) / count
+            self._steps_per_call = max(
+                1, int(_SECONDS_PER_CALL / seconds_per_step)
+            )
+        return logs
+
+
+def _loop_over(
+    steps: list[Any], device: str, augment: Any
+) -> Callable[[Any, Any, Any], Any]:
+    specs = [step.structured_outputs for step in steps]
+
+    def loop(data: Any, order: Any, splits: Any) -> Any:
+        def more(step: Any, _: Any) -> Any:
+            return step < tf.shape(splits)[0] - 1
+
+        def advance(step: Any, _: Any) -> tuple[Any, Any]:
+            with tf.device(HOST):
+                positions = order[splits[step] : splits[step + 1]]
+                batch = keras.tree.map_structure(
+                    lambda leaf: tf.gather(leaf, positions), data
+                )
+                if augment is not None:
+                    # Once: master and shadow see one and the same batch.
+                    batch = augment(batch)
+            logs: list[Any] = []
+            for run in steps:
+                # One after another: side by side, the activations of both
+                # would take memory at the same time.
+                after = keras.tree.flatten(logs)
+                with tf.device(device), tf.control_dependencies(after):
+                    logs.append(
+                        run(keras.tree.map_structure(tf.identity, batch))
+                    )
+            return step + 1, logs
+
+        _, logs = tf.while_loop(
+            more,
+            advance,
+            (tf.constant(0), keras.tree.map_structure(_no_log, specs)),
+            shape_invariants=(
+                tf.TensorShape([]),
+                keras.tree.map_structure(lambda spec: spec.shape, specs),
+            ),
+        )
+        return logs
+
+    return loop
+
+
+def trace_step(
+    kind: str, model: keras.Model, specs: Any, strategy: tf.distribute.Strategy
+) -> Any:
+    """Traces one step of a model.
+
+    Args:
+        kind: `"train"` or `"evaluate"`.
+        model: A compiled model.
+        specs: Structure of `tf.TensorSpec` of a batch.
+        strategy: The `tf.distribute.OneDeviceStrategy` it was built under.
+
+    Returns:
+        A concrete function from a batch to logs, pinned to the device.
+    """
+    method = model.train_step if kind == "train" else model.test_step
+
+    def step(batch: Any) -> Any:
+        logs = strategy.run(method, args=(batch,))
+        return keras.tree.map_structure(tf.convert_to_tensor, logs)
+
+    # Autograph is off and XLA as compiled, as in Keras' own step function.
+    return tf.function(
+        step, autograph=False, jit_compile=model.jit_compile
+    ).get_concrete_function(specs)
+
+
+def trace_augmentation(augmentation: Augmentation, specs: Any) -> Any:
+    """Traces what a training batch goes through.
+
+    Args:
+        augmentation: Acts on its inputs.
+        specs: Structure of `tf.TensorSpec` of a batch.
+
+    Returns:
+        A concrete function from a batch to a batch.
+    """
+
+    def augment(batch: Any) -> Any:
+        x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(batch)
+        return keras.utils.pack_x_y_sample_weight(
+            augmentation(x), y, sample_weight
+        )
+
+    with tf.device(HOST):
+        return tf.function(augment, autograph=False).get_concrete_function(
+            specs
+        )
+
+
+def step_once(
+    model: keras.Model, sample: GrossSet, strategy: tf.distribute.Strategy
+) -> Any:
+    """Evaluates a model on one small batch and returns its logs."""
+    # Eagerly: one small batch is cheaper than a trace that is used once.
+    batch = keras.tree.map_structure(tf.convert_to_tensor, sample.arrays)
+    return strategy.run(model.test_step, args=(batch,))
+
+
+def any_length(tensor: Any) -> tf.TensorSpec:
+    """The specification of batches like a tensor's rows, of any number."""
+    return tf.TensorSpec([None, *tensor.shape[1:]], tensor.dtype)
+
+
+def _no_log(spec: Any) -> Any:
+    """A value of a log before the first step, of the type that steps give."""
+    return tf.zeros([size or 0 for size in spec.shape], spec.dtype)

@@ -1,0 +1,96 @@
+"""The values that an engine takes and returns."""
+
+from collections.abc import Callable
+from typing import Any
+from typing import NamedTuple
+
+from keras_amto.tasks import BatchWindow
+from keras_amto.tasks import Samples
+
+Tensor = Any  # a value of the engine's own kind, never changed in place
+Logs = dict[str, Any]  # as Keras logs: floats, or arrays for vector metrics
+OnProgress = Callable[[float], None]
+
+
+class Replica(NamedTuple):
+    """A network under training, as a value: theta and all that trains it.
+
+    Exactly what moves from donor to shadow and from accepted shadow to master.
+    Whoever holds a replica may keep it as long as they like: training returns
+    new ones.
+
+    Attributes:
+        weights: One tensor for each of `model.weights`: trainable weights and
+            statistics such as those of batch normalisation.
+        optimizer: One tensor for each optimizer variable but the learning rate,
+            which belongs to the run and its callbacks.
+        home: Integer, the worker process that holds it; elsewhere the tuples
+            are empty. `None` for one that every process holds.
+    """
+
+    weights: tuple[Tensor, ...]
+    optimizer: tuple[Tensor, ...]
+    home: int | None = None
+
+
+class TaskState(NamedTuple):
+    """What stays with a task, whatever is transferred to it.
+
+    Attributes:
+        seeds: One tensor for each seed generator of the network. Master and
+            shadow both start from it, so they draw the same dropout masks.
+        metrics: What the engine keeps of the epoch so far, to give training
+            logs as running means over the epoch; empty or fresh at its start.
+    """
+
+    seeds: tuple[Tensor, ...]
+    metrics: tuple[Any, ...]
+
+
+class TrainingJob(NamedTuple):
+    """What one task trains in an execution.
+
+    Attributes:
+        task: Integer, m.
+        replicas: `(master,)` or `(master, shadow)`. Both see the same batches
+            and draw the same random numbers.
+        state: The task's state.
+        batches: The batches, as positions in the gross training set.
+        samples: What to evaluate the trained replicas on, or `None`.
+    """
+
+    task: int
+    replicas: tuple[Replica, ...]
+    state: TaskState
+    batches: BatchWindow
+    samples: Samples | None = None
+
+
+class EvaluationJob(NamedTuple):
+    """What to evaluate, and where.
+
+    Attributes:
+        task: Integer, the task on whose devices to do it.
+        replicas: One replica, or two on the same batches.
+        samples: What to evaluate them on.
+    """
+
+    task: int
+    replicas: tuple[Replica, ...]
+    samples: Samples
+
+
+class Trained(NamedTuple):
+    """The outcome of a training job.
+
+    Attributes:
+        replicas: The replicas after the steps, in the order given.
+        state: The task's state after them.
+        logs: The logs of the first replica, the master.
+        evaluated: The logs of each replica on the job's samples, or `None`.
+    """
+
+    replicas: tuple[Replica, ...]
+    state: TaskState
+    logs: Logs
+    evaluated: tuple[Logs, ...] | None = None

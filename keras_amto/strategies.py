@@ -1,0 +1,131 @@
+"""What a `tf.distribute.Strategy` says about devices and worker processes."""
+
+import sys
+from typing import Any
+
+import keras
+
+from keras_amto.cluster import Cluster
+from keras_amto.placement import Placement
+from keras_amto.placement import place
+
+_REFUSED = {
+    "ParameterServerStrategy": (
+        "keeps one set of variables on servers, which workers update whenever "
+        "they are ready; AMTO's replicas are networks of their own, which have "
+        "made the same steps when they are compared"
+    ),
+    "TPUStrategy": (
+        "runs one program on all cores at once; AMTO's workers step apart from "
+        "each other, in loops that the host drives"
+    ),
+}
+
+
+def resolve_strategy(strategy: Any) -> Any:
+    """Returns the strategy to use, checked.
+
+    Args:
+        strategy: A `tf.distribute.Strategy`, or `None` for the one in whose
+            scope the caller is.
+
+    Returns:
+        The strategy, or `None` where there is none.
+
+    Raises:
+        TypeError: if it is no strategy.
+        ValueError: if it is of a kind that cannot place tasks.
+    """
+    # Whoever has a strategy, or is in the scope of one, has imported it.
+    tf = sys.modules.get("tensorflow")
+    if strategy is None:
+        if keras.config.backend() != "tensorflow" or tf is None:
+            return None
+        if not tf.distribute.has_strategy():
+            return None
+        strategy = tf.distribute.get_strategy()
+    if tf is None or not isinstance(strategy, tf.distribute.Strategy):
+        raise TypeError(
+            "`strategy` is no strategy. "
+            f"Received: strategy={strategy!r} (of type "
+            f"{type(strategy).__name__}). "
+            "Expected: a tf.distribute.Strategy, or None."
+        )
+    for name, reason in _REFUSED.items():
+        kinds = (
+            getattr(tf.distribute, name),
+            getattr(tf.distribute.experimental, name),
+        )
+        if isinstance(strategy, kinds):
+            raise ValueError(
+                f"A {name} {reason}. "
+                f"Received: strategy={strategy!r}. "
+                "Expected: tf.distribute.OneDeviceStrategy, MirroredStrategy "
+                "or MultiWorkerMirroredStrategy."
+            )
+    return strategy
+
+
+def refuse_scope() -> None:
+    """Raises within the scope of a strategy, where workers cannot be made.
+
+    Raises:
+        ValueError: if the caller is in one.
+    """
+    tf = sys.modules.get("tensorflow")
+    if tf is not None and tf.distribute.has_strategy():
+        raise ValueError(
+            "Every worker is made in the scope of its own device, and scopes "
+            "do not nest. Received: a call of `fit` within the scope of "
+            f"{tf.distribute.get_strategy()!r}. "
+            "Expected: `fit` after `with strategy.scope():`, not inside it."
+        )
+
+
+def cluster_of(strategy: Any) -> Cluster | None:
+    """Returns the worker processes of a strategy, `None` for this one alone."""
+    resolver = getattr(strategy, "cluster_resolver", None)
+    # Of those that are not refused only the multi-worker strategy has one, and
+    # without TF_CONFIG it is empty.
+    if resolver is None:
+        return None
+    cluster = Cluster(strategy)
+    return cluster if len(cluster.names) > 1 else None
+
+
+def placement_under(
+    strategy: Any, cluster: Cluster | None, num_tasks: int, engine: str
+) -> Placement:
+    """Lays the tasks over the devices of a strategy.
+
+    Args:
+        strategy: What `resolve_strategy` returned.
+        cluster: What `cluster_of` returned.
+        num_tasks: Integer, M.
+        engine: `"tensorflow"`, or `"portable"`, which trains where Keras does.
+
+    Returns:
+        A `Placement`.
+
+    Raises:
+        ValueError: if there is a strategy that the engine cannot follow.
+    """
+    if engine == "portable":
+        if strategy is not None:
+            raise ValueError(
+                "A strategy places the graphs of the TensorFlow engine. "
+                f"Received: strategy={strategy!r} with the portable engine "
+                f"(backend={keras.config.backend()!r}). "
+                "Expected: no strategy, or backend='tensorflow' without "
+                "run_eagerly and without engine='portable'."
+            )
+        return place(num_tasks, [[f"{keras.config.backend()} default"]])
+    import tensorflow as tf
+
+    if strategy is None:
+        devices = tf.config.list_logical_devices("GPU")
+        names = [device.name for device in devices] or ["/device:CPU:0"]
+        return place(num_tasks, [names])
+    if cluster is not None:
+        return place(num_tasks, cluster.devices, cluster.rank)
+    return place(num_tasks, [strategy.extended.worker_devices])
