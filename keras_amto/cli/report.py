@@ -1,0 +1,30 @@
+"""`python -m keras_amto report`: one HTML page about a run."""
+
+import argparse
+
+from keras_amto.report import write_report
+
+HELP = "Write one self-contained HTML page about a run, with pictures."
+
+EXAMPLES = """\
+example:
+  keras_amto report runs/photos
+
+The page says who won and where it came from. What the directory lacks is left
+out. Nothing is fetched when it is opened.
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the options of the command."""
+    parser.add_argument(
+        "run_dir", metavar="RUN_DIR", help="what a run has left"
+    )
+    parser.add_argument(
+        "--output", metavar="FILE", help="default: report.html in RUN_DIR"
+    )
+
+
+def run(options: argparse.Namespace) -> None:
+    """Writes the page, and prints where it is."""
+    print(write_report(options.run_dir, options.output))

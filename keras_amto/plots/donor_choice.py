@@ -1,0 +1,98 @@
+"""How undecided the choice of donors was over training."""
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from keras_amto.algorithm import donor_entropy
+from keras_amto.ledger import Ledger
+from keras_amto.plots.canvas import FAINT
+from keras_amto.plots.canvas import INK
+from keras_amto.plots.canvas import Axes
+from keras_amto.plots.canvas import axes_for
+from keras_amto.plots.canvas import require_transfers
+
+
+class DonorEntropy(NamedTuple):
+    """What `entropy` draws.
+
+    Attributes:
+        steps: Integer array of shape `(rounds,)`: the training steps at which
+            each round's donors were drawn.
+        entropies: Float array of shape `(rounds, M)`, in bits.
+        maximum: Float, in bits, where all donors are as likely.
+    """
+
+    steps: npt.NDArray[np.int64]
+    entropies: npt.NDArray[np.float64]
+    maximum: float
+
+
+def entropy_data(ledger: Ledger) -> DonorEntropy:
+    """Returns what `entropy` draws.
+
+    Args:
+        ledger: A `Ledger` of at least two tasks.
+
+    Raises:
+        ValueError: if the ledger holds no round, or one task alone.
+    """
+    require_transfers(ledger)
+    ends = [record.step for record in ledger]
+    probabilities = [
+        record.donor_probabilities
+        for record in ledger
+        if record.donor_probabilities is not None
+    ]
+    return DonorEntropy(
+        steps=np.array([0, *ends[:-1]]),
+        entropies=np.array([donor_entropy(each) for each in probabilities]),
+        maximum=float(np.log2(len(ledger[0].accepted) - 1)),
+    )
+
+
+def entropy(ledger: Ledger, ax: Axes | None = None) -> Axes:
+    """Draws the entropy of the donor choice: mean, range, and each task.
+
+    Args:
+        ledger: A `Ledger` of at least two tasks.
+        ax: `matplotlib.axes.Axes` to draw into. Defaults to `None`, a new
+            figure.
+
+    Returns:
+        The axes.
+
+    Raises:
+        ValueError: if the ledger holds no round, or one task alone.
+
+    Example:
+
+    ```python
+    keras_amto.plots.entropy(model.ledger)
+    ```
+    """
+    data = entropy_data(ledger)
+    ax = axes_for(ax, 7, 3.6)
+    lines = ax.plot(data.steps, data.entropies, color=FAINT, linewidth=0.8)
+    lines[0].set_label("a task")
+    ax.plot(
+        data.steps, data.entropies.mean(axis=1), color=INK, linewidth=2.2,
+        label="mean over tasks",
+    )  # fmt: skip
+    ax.axhline(
+        data.maximum, color=INK, linestyle="--", linewidth=1,
+        label=f"all donors as likely: {data.maximum:.2f} bits",
+    )  # fmt: skip
+    low = float(data.entropies.min())
+    height = max(data.maximum - low, 0.1)
+    ax.set_ylim(low - 0.05 * height, data.maximum + 0.3 * height)
+    ax.set_xlim(0, max(1, data.steps[-1]))
+    ax.set_xlabel("training steps")
+    ax.set_ylabel("entropy (bits)")
+    title = "entropy of the donor choice"
+    if data.maximum == 0:
+        title += ": with two tasks there is one donor"
+    ax.set_title(title, fontsize=10)
+    ax.legend(loc="upper center", ncols=3, frameon=False, fontsize=8)
+    return ax

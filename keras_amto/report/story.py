@@ -1,0 +1,69 @@
+"""A run in sentences: who won, and where it came from."""
+
+from collections.abc import Iterator
+
+from keras_amto.ledger import Ledger
+from keras_amto.plots import finalists_data
+from keras_amto.plots import lineage_data
+from keras_amto.report.run_directory import RunDirectory
+
+_SHOWN = 12  # stations of the winner's way that are written out
+
+
+def tell(run: RunDirectory) -> Iterator[str]:
+    """Yields sentences about a run.
+
+    Args:
+        run: A `RunDirectory`.
+    """
+    winner = None
+    if run.finalists is not None:
+        winner = run.finalists.winner
+        title = " ".join(finalists_data(run.finalists).title.split())
+        yield f"The {title}."
+    if not run.ledger:
+        return
+    yield _size(run.ledger)
+    if winner is not None and run.ledger[0].donors is not None:
+        restored = (run.settings or {}).get("restore_best_weights", True)
+        yield _way(run.ledger, winner, bool(restored))
+
+
+def _size(ledger: Ledger) -> str:
+    num_tasks = len(ledger[0].accepted)
+    text = (
+        f"{_count(num_tasks, 'task')} trained for {ledger[-1].step} steps "
+        f"in {_count(len(ledger), 'round')}."
+    )
+    if ledger[0].donors is None:
+        return text
+    trials = num_tasks * len(ledger)
+    accepted = sum(int(record.accepted.sum()) for record in ledger)
+    return (
+        f"{text} {accepted} of {trials} shadows replaced their master "
+        f"({100 * accepted / trials:.0f} %)."
+    )
+
+
+def _way(ledger: Ledger, winner: int, restored: bool) -> str:
+    data = lineage_data(ledger, winner, restored)
+    moves = [arc for arc in data.arcs if arc.is_ancestor]
+    if not moves:
+        return (
+            f"The winner descends from task {winner}'s own first network and "
+            "was never transferred."
+        )
+    stations = [f"task {moves[0].donor}"]
+    stations += [f"task {arc.receiver} (step {arc.end})" for arc in moves]
+    if len(stations) > _SHOWN:
+        left = len(stations) - _SHOWN
+        stations[1 : -(_SHOWN - 2)] = [f"{left + 1} more"]
+    return (
+        f"The winner descends from task {moves[0].donor}'s first network. "
+        f"Its way: {', '.join(stations)}; it was as it won at step "
+        f"{data.winning_step}."
+    )
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" + ("" if number == 1 else "s")

@@ -1,0 +1,207 @@
+"""What pictures show, told without matplotlib."""
+
+import builtins
+import dataclasses
+import itertools
+import math
+
+import numpy as np
+import pytest
+
+from keras_amto import Ledger
+from keras_amto import plots
+from keras_amto.plots.lanes import Arc
+from keras_amto.plots.lanes import Segment
+from tests.plots import runs
+
+
+@pytest.fixture(autouse=True)
+def _without_matplotlib(monkeypatch):
+    real = builtins.__import__
+
+    def refuse(name, *args, **kwargs):
+        if name.partition(".")[0] == "matplotlib":
+            raise ImportError(name)
+        return real(name, *args, **kwargs)
+
+    monkeypatch.setattr(builtins, "__import__", refuse)
+
+
+def test_drawing_without_matplotlib_says_how_to_get_it():
+    with pytest.raises(ImportError, match=r"pip install keras-amto\[plots\]"):
+        plots.curves(runs.three_tasks())
+
+
+def test_curves_are_the_losses_before_the_decision():
+    data = plots.curves_data(runs.three_tasks())
+    assert data.steps.tolist() == [5, 10, 15]
+    assert data.masters[:, 0].tolist() == [2.0, 0.9, 0.8]
+    assert data.shadows[:, 1].tolist() == [3.0, 0.8, 1.0]
+    assert data.accepted[1].tolist() == [False, True, True]
+
+
+def test_a_diverged_loss_leaves_a_gap():
+    ledger = runs.ledger_of([([1, 0], [np.inf, 1.0], [1.0, np.nan])])
+    data = plots.curves_data(ledger)
+    assert math.isnan(data.masters[0, 0])
+    assert math.isnan(data.shadows[0, 1])
+
+
+def test_one_task_has_no_shadow():
+    assert plots.curves_data(runs.one_task()).shadows is None
+
+
+def test_a_lane_takes_the_founder_of_the_donor():
+    data = plots.lineage_data(runs.three_tasks())
+    # Task 0 took over 1's network; then 1 and 2 took over what 0 had then.
+    assert data.founders == [1, 1, 1]
+    assert Segment(0, 0, 5, 0, False) in data.segments
+    assert Segment(0, 5, 15, 1, False) in data.segments
+    assert Segment(1, 0, 10, 1, False) in data.segments
+    assert data.arcs == [
+        Arc(1, 0, 0, 5, False),
+        Arc(0, 1, 5, 10, False),
+        Arc(0, 2, 5, 10, False),
+    ]
+
+
+def test_segments_cover_every_lane_once():
+    ledger = runs.random_run(7)
+    for winner in (None, 3):
+        data = plots.lineage_data(ledger, winner)
+        for task in range(7):
+            parts = sorted(
+                (s.begin, s.end) for s in data.segments if s.task == task
+            )
+            assert parts[0][0] == 0
+            assert parts[-1][1] == data.last_step
+            for (_, end), (begin, _) in itertools.pairwise(parts):
+                assert end == begin
+
+
+def test_the_ancestry_of_the_winner_is_one_line_from_the_start():
+    data = plots.lineage_data(runs.three_tasks(), winner=2)
+    # Founded in task 1, donated at step 0 to 0, there from step 5, donated
+    # at once to 2, there from step 10; best at its arrival.
+    bold = [s for s in data.segments if s.is_ancestor]
+    assert [(s.task, s.begin, s.end) for s in bold] == [
+        (1, 0, 0),
+        (0, 5, 5),
+        (2, 10, 10),
+    ]
+    assert [a for a in data.arcs if a.is_ancestor] == [
+        Arc(1, 0, 0, 5, True),
+        Arc(0, 2, 5, 10, True),
+    ]
+    assert data.winning_step == 10
+
+
+def test_the_winner_is_traced_from_its_best_or_from_its_last_network():
+    ledger = runs.ledger_of(
+        [
+            ([1, 0], [1.0, 1.0], [2.0, 2.0]),
+            ([1, 0], [3.0, 1.0], [2.0, 2.0]),
+        ]
+    )
+    # Task 0 was best at step 5, and took over 1's network afterwards.
+    best = plots.lineage_data(ledger, winner=0)
+    assert best.winning_step == 5
+    assert not any(arc.is_ancestor for arc in best.arcs)
+    last = plots.lineage_data(ledger, winner=0, restore_best_weights=False)
+    assert last.winning_step == 10
+    assert any(arc.is_ancestor for arc in last.arcs)
+
+
+def test_a_winner_who_is_no_task_is_refused():
+    with pytest.raises(ValueError, match="Received: winner=3"):
+        plots.lineage_data(runs.three_tasks(), winner=3)
+
+
+def test_trials_are_counted_by_pair_and_by_donor():
+    data = plots.relationships_data(runs.three_tasks(), rounds=[0, 2])
+    assert data.steps.tolist() == [5, 15]
+    assert np.isnan(data.relationships[:, 0, 0]).all()
+    assert data.relationships[0, 0, 1] == math.tanh(1.0)
+    assert data.donor_counts.tolist() == [[0, 2, 1], [2, 0, 1], [2, 1, 0]]
+    assert data.acceptance_rates[0, 1] == 0.5
+    assert math.isnan(data.acceptance_rates[0, 0])
+    assert data.donated.tolist() == [4, 3, 2]
+    assert data.donated_accepted.tolist() == [2, 1, 0]
+
+
+def test_relationships_are_shown_at_three_times():
+    data = plots.relationships_data(runs.random_run(3, rounds=21))
+    assert data.steps.tolist() == [150, 550, 1050]
+    assert len(plots.relationships_data(runs.random_run(3, 1)).steps) == 1
+
+
+def test_entropy_begins_at_its_maximum():
+    data = plots.entropy_data(runs.random_run(5))
+    assert data.maximum == 2.0
+    np.testing.assert_allclose(data.entropies[0], 2.0)
+    assert (data.entropies <= 2.0 + 1e-12).all()
+    assert data.steps[0] == 0
+    assert plots.entropy_data(runs.random_run(2)).maximum == 0
+
+
+@pytest.mark.parametrize(
+    ("table", "columns", "unit"),
+    [
+        (runs.finalists(), ["0", "1", "2", "harmonic"], "%"),
+        (
+            runs.finalists(clean=True),
+            ["0", "1", "2", "harmonic", "clean"],
+            "%",
+        ),
+        (runs.finalists(accuracy=False), ["0", "1", "2", "mean"], "loss"),
+        (
+            runs.finalists(accuracy=False, clean=True),
+            ["0", "1", "2", "mean", "clean"],
+            "loss",
+        ),
+    ],
+)
+def test_the_final_table_has_what_was_decided_by(table, columns, unit):
+    data = plots.finalists_data(table)
+    assert data.columns == columns
+    assert data.values.shape == (3, len(columns))
+    assert data.unit == unit
+    assert data.winner == 1
+    assert "winner: task 1" in data.title
+
+
+def test_arms_are_compared_on_common_seeds_in_percent():
+    data = plots.comparison_data(
+        {"sto": {0: 0.5, 1: 0.75}, "amto": {0: 0.75, 1: 1.0}, "empty": {}}
+    )
+    assert data.arms == ["sto", "amto"]
+    assert data.summaries[0].mean == 62.5
+    assert data.differences[0] is None
+    assert data.differences[1].mean == 25.0
+    assert (data.differences[1].low, data.differences[1].high) == (25, 25)
+
+
+def test_nothing_to_draw_is_refused():
+    for function in (
+        plots.curves_data,
+        plots.lineage_data,
+        plots.relationships_data,
+        plots.entropy_data,
+    ):
+        with pytest.raises(ValueError, match="0 rounds"):
+            function(Ledger())
+    for function in (plots.relationships_data, plots.entropy_data):
+        with pytest.raises(ValueError, match="One task alone"):
+            function(runs.one_task())
+    with pytest.raises(ValueError, match="nothing to draw"):
+        plots.comparison_data({"sto": {}})
+
+
+def test_a_winner_among_equals_is_told_from_them():
+    table = runs.finalists()
+    assert "equals" not in plots.finalists_data(table).title
+    equal = dataclasses.replace(
+        table, harmonic_accuracies=np.full(3, 0.9), winner=2
+    )
+    title = plots.finalists_data(equal).title
+    assert "of 3 equals the lowest mean loss" in title

@@ -1,0 +1,148 @@
+"""Pictures, as matplotlib lays them out."""
+
+import pytest
+
+matplotlib = pytest.importorskip(
+    "matplotlib", reason="pictures need matplotlib"
+)
+matplotlib.use("Agg")
+
+from matplotlib.figure import Figure
+from matplotlib.text import Text
+
+from keras_amto import plots
+from tests.plots import runs
+
+SCORES = {
+    arm: {seed: 0.9 + 0.01 * rank + 0.002 * seed for seed in range(4)}
+    for rank, arm in enumerate(["sto", "best_of_k", "amto_holdout", "plp"])
+}
+
+
+def pictures(num_tasks):
+    ledger = runs.random_run(num_tasks, rounds=30)
+    return {
+        "curves": lambda ax: plots.curves(ledger, 1, ax=ax),
+        "lineage": lambda ax: plots.lineage(ledger, 1, ax=ax),
+        "relationships": lambda ax: plots.relationships(ledger, ax=ax),
+        "entropy": lambda ax: plots.entropy(ledger, ax=ax),
+        "finalists": lambda ax: plots.finalists(
+            runs.finalists(num_tasks, clean=True), ax=ax
+        ),
+        "comparison": lambda ax: plots.comparison(SCORES, ax=ax),
+    }
+
+
+@pytest.fixture(autouse=True)
+def _closed():
+    yield
+    from matplotlib import pyplot
+
+    pyplot.close("all")
+
+
+def texts_of(figure):
+    """Every text that can be seen, with the box it takes."""
+    figure.canvas.draw()
+    labels, shown = set(), []
+    for ax in figure.axes:
+        for axis in (ax.xaxis, ax.yaxis):
+            low, high = sorted(axis.get_view_interval())
+            # matplotlib keeps ticks beyond the limits, unseen.
+            for tick in (*axis.get_major_ticks(), *axis.get_minor_ticks()):
+                both = [tick.label1, tick.label2]
+                labels.update(both)
+                if ax.axison and low <= tick.get_loc() <= high:
+                    shown += both
+    shown += [text for text in figure.findobj(Text) if text not in labels]
+    renderer = figure.canvas.get_renderer()
+    return [
+        (text.get_text(), text.get_window_extent(renderer))
+        for text in shown
+        if text.get_visible() and text.get_text().strip()
+    ]
+
+
+NAMES = sorted(pictures(2))
+
+
+@pytest.mark.parametrize("num_tasks", [2, 4, 16])
+@pytest.mark.parametrize("name", NAMES)
+def test_no_text_is_cut_and_none_lies_on_another(name, num_tasks):
+    figure = pictures(num_tasks)[name](None).figure
+    whole = figure.bbox
+    texts = texts_of(figure)
+    assert texts
+    for text, box in texts:
+        inside = (
+            box.x0 >= whole.x0 - 1
+            and box.x1 <= whole.x1 + 1
+            and box.y0 >= whole.y0 - 1
+            and box.y1 <= whole.y1 + 1
+        )
+        assert inside, f"{text!r} is cut"
+    for i, (one, a) in enumerate(texts):
+        for other, b in texts[i + 1 :]:
+            wide = min(a.x1, b.x1) - max(a.x0, b.x0)
+            high = min(a.y1, b.y1) - max(a.y0, b.y0)
+            assert wide <= 1 or high <= 1, f"{one!r} lies on {other!r}"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_picture_draws_into_the_axes_it_is_given(name):
+    figure = Figure(figsize=(12, 10), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    assert pictures(4)[name](left) is left
+    assert not right.has_data()
+    figure.canvas.draw()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_axes_that_were_placed_by_hand_will_do(name):
+    figure = Figure()
+    ax = figure.add_axes((0.1, 0.1, 0.8, 0.8))
+    assert pictures(4)[name](ax) is ax
+    figure.canvas.draw()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_axes_say_what_they_measure(name):
+    figure = pictures(3)[name](None).figure
+    labels = [
+        label
+        for ax in figure.axes
+        for label in (ax.get_xlabel(), ax.get_ylabel())
+        if label
+    ]
+    measures = {
+        "curves": ["validation loss (log)", "training steps"],
+        "lineage": ["training steps"],
+        "relationships": ["donor (task)", "receiver (task)", "%", "trials"],
+        "entropy": ["training steps", "entropy (bits)"],
+        "finalists": ["network", "accuracy (%)"],
+        "comparison": ["accuracy (%): seeds, mean, standard error"],
+    }
+    assert set(measures[name]) <= set(labels)
+
+
+def test_the_winner_is_named_in_every_picture_that_has_one():
+    for name in ("curves", "lineage", "finalists"):
+        figure = pictures(4)[name](None).figure
+        assert any("(winner)" in text for text, _ in texts_of(figure))
+
+
+def test_one_task_and_diverged_losses_can_be_drawn():
+    plots.curves(runs.one_task()).figure.canvas.draw()
+    plots.lineage(runs.one_task(), 0).figure.canvas.draw()
+    nan = float("nan")
+    ledger = runs.ledger_of([([1, 0], [nan, nan], [nan, nan])])
+    plots.curves(ledger).figure.canvas.draw()
+    plots.finalists(runs.finalists(accuracy=False)).figure.canvas.draw()
+
+
+def test_nothing_is_drawn_on_a_figure_of_somebody_else():
+    from matplotlib import pyplot
+
+    before = pyplot.get_fignums()
+    pictures(3)["entropy"](Figure().subplots())
+    assert pyplot.get_fignums() == before
