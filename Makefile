@@ -33,10 +33,10 @@ PORTABLE := tests/algorithm tests/tasks tests/callbacks/test_amto_callback.py \
 	tests/plots tests/report tests/comparison/test_parts.py
 
 test-jax: $(VENV)/ready
-	KERAS_BACKEND=jax $(BIN)/python -m pytest $(PORTABLE)
+	KERAS_BACKEND=jax $(BIN)/python -m pytest -n 2 $(PORTABLE)
 
 test-torch: $(VENV)-torch/ready
-	KERAS_BACKEND=torch $(VENV)-torch/bin/python -m pytest $(PORTABLE)
+	KERAS_BACKEND=torch $(VENV)-torch/bin/python -m pytest -n 2 $(PORTABLE)
 
 benchmark: $(VENV)/ready
 	$(BIN)/python benchmarks/replica_step.py

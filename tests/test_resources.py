@@ -1,7 +1,10 @@
 """Fitting again and again takes no more of anything."""
 
+import functools
 import gc
 import os
+import subprocess
+import sys
 import threading
 
 import keras
@@ -9,12 +12,33 @@ import numpy as np
 import pytest
 
 import keras_amto
+from tests.conftest import ROOT
 from tests.conftest import needs_tensorflow
 from tests.data import digits
 from tests.networks import compiled
 from tests.networks import mlp
 
 pytestmark = needs_tensorflow
+
+
+def in_its_own_process(test):
+    """Runs a test where nothing is left of others that it might count."""
+
+    @functools.wraps(test)
+    def started(**fixtures):
+        if os.environ.get("KERAS_AMTO_TEST_ALONE"):
+            return test(**fixtures)
+        name = f"tests/test_resources.py::{test.__name__}"
+        process = subprocess.run(
+            [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", name],
+            cwd=ROOT,
+            env=os.environ | {"KERAS_AMTO_TEST_ALONE": "1"},
+            capture_output=True,
+            text=True,
+        )
+        assert process.returncode == 0, process.stdout[-5000:]
+
+    return started
 
 
 class Traces:
@@ -53,6 +77,7 @@ def usage():
     }
 
 
+@in_its_own_process
 def test_the_tenth_fit_traces_nothing_and_leaves_nothing(monkeypatch):
     traces = Traces(monkeypatch)
     model = keras_amto.AMTOModel(
@@ -128,6 +153,7 @@ class Usages(keras_amto.callbacks.RoundCallback):
             }
 
 
+@in_its_own_process
 def test_a_thousand_rounds_take_no_more_than_fifty(monkeypatch, tmp_path):
     model = keras_amto.AMTOModel(mlp(dropout=0.1), 2, 1, seed=0)
     compiled(model)

@@ -6,6 +6,7 @@ from typing import Any
 from keras_amto.cluster import Cluster
 from keras_amto.cluster import LostWorkerError
 from keras_amto.engines.engine import Engine
+from keras_amto.engines.forwarding import ForwardingEngine
 from keras_amto.engines.records import EvaluationJob
 from keras_amto.engines.records import Logs
 from keras_amto.engines.records import OnProgress
@@ -17,7 +18,7 @@ from keras_amto.placement import Placement
 from keras_amto.tasks import SampleSet
 
 
-class ClusteredEngine(Engine):
+class ClusteredEngine(ForwardingEngine):
     """Trains the tasks of this process, and tells the others how they fare.
 
     All processes call it alike, with jobs for all tasks, and get the same
@@ -34,29 +35,10 @@ class ClusteredEngine(Engine):
     def __init__(
         self, inner: Engine, placement: Placement, cluster: Cluster
     ) -> None:
-        self._inner = inner
+        super().__init__(inner)
         self._cluster = cluster
         self._placement = placement
         self._home = {row.task: row.worker for row in placement.tasks}
-
-    @property
-    def metrics(self) -> list[Any]:
-        return self._inner.metrics
-
-    @property
-    def metric_names(self) -> list[str]:
-        return self._inner.metric_names
-
-    def initial_replica(
-        self, weights: Sequence[Any], optimizer: Sequence[Any] | None = None
-    ) -> Replica:
-        return self._inner.initial_replica(weights, optimizer)
-
-    def initial_task_state(self, task: int, seed: int) -> TaskState:
-        return self._inner.initial_task_state(task, seed)
-
-    def without_metrics(self, state: TaskState) -> TaskState:
-        return self._inner.without_metrics(state)
 
     def train(
         self,
@@ -137,18 +119,6 @@ class ClusteredEngine(Engine):
     def any_of(self, flags: Sequence[bool]) -> list[bool]:
         columns = zip(*self._cluster.exchange(list(flags)), strict=True)
         return [any(column) for column in columns]
-
-    def to_arrays(self, replica: Replica) -> Replica:
-        return self._inner.to_arrays(replica)
-
-    def from_arrays(self, replica: Replica) -> Replica:
-        return self._inner.from_arrays(replica)
-
-    def state_to_arrays(self, state: TaskState) -> TaskState:
-        return self._inner.state_to_arrays(state)
-
-    def state_from_arrays(self, state: TaskState) -> TaskState:
-        return self._inner.state_from_arrays(state)
 
     def _is_mine(self, task: int) -> bool:
         return self._home[task] == self._cluster.rank

@@ -7,13 +7,12 @@ from collections.abc import Sequence
 from typing import Any
 from typing import NamedTuple
 
-from keras_amto.engines.engine import Engine
+from keras_amto.engines.forwarding import ForwardingEngine
 from keras_amto.engines.host_data import HostData
 from keras_amto.engines.records import EvaluationJob
 from keras_amto.engines.records import Logs
 from keras_amto.engines.records import OnProgress
 from keras_amto.engines.records import Replica
-from keras_amto.engines.records import TaskState
 from keras_amto.engines.records import Trained
 from keras_amto.engines.records import TrainingJob
 from keras_amto.engines.tensorflow import TensorFlowEngine
@@ -25,7 +24,7 @@ from keras_amto.tasks import SampleSet
 _SECONDS_BETWEEN_REPORTS = 0.1
 
 
-class PlacedEngine(Engine):
+class PlacedEngine(ForwardingEngine):
     """Trains tasks on several devices, each in a thread of its own.
 
     Every device has a `TensorFlowEngine`: with one worker where master and
@@ -55,26 +54,7 @@ class PlacedEngine(Engine):
             )
             for device in placement.devices
         }
-        self._first = self._engines[placement.devices[0]]
-
-    @property
-    def metrics(self) -> list[Any]:
-        return self._first.metrics
-
-    @property
-    def metric_names(self) -> list[str]:
-        return self._first.metric_names
-
-    def initial_replica(
-        self, weights: Sequence[Any], optimizer: Sequence[Any] | None = None
-    ) -> Replica:
-        return self._first.initial_replica(weights, optimizer)
-
-    def initial_task_state(self, task: int, seed: int) -> TaskState:
-        return self._first.initial_task_state(task, seed)
-
-    def without_metrics(self, state: TaskState) -> TaskState:
-        return self._first.without_metrics(state)
+        super().__init__(self._engines[placement.devices[0]])
 
     def train(
         self,
@@ -115,21 +95,6 @@ class PlacedEngine(Engine):
 
         outcomes = _side_by_side(parts, work, on_progress)
         return [sum(of_job, start=()) for of_job in outcomes]
-
-    def finalize(self, replica: Replica) -> Replica:
-        return self._first.finalize(replica)
-
-    def to_arrays(self, replica: Replica) -> Replica:
-        return self._first.to_arrays(replica)
-
-    def from_arrays(self, replica: Replica) -> Replica:
-        return self._first.from_arrays(replica)
-
-    def state_to_arrays(self, state: TaskState) -> TaskState:
-        return self._first.state_to_arrays(state)
-
-    def state_from_arrays(self, state: TaskState) -> TaskState:
-        return self._first.state_from_arrays(state)
 
     def _parts(self, task: int, replicas: tuple[Replica, ...]) -> list["_Part"]:
         """Sends a master and its shadow to their devices."""
