@@ -25,7 +25,7 @@ types: $(VENV)/ready
 	$(BIN)/mypy
 
 unit: $(VENV)/ready
-	KERAS_BACKEND=tensorflow $(BIN)/python -m pytest -n 2
+	KERAS_BACKEND=tensorflow $(BIN)/python -m pytest -n 2 --dist worksteal
 
 # What runs on every backend: the pure parts and the portable engine.
 PORTABLE := tests/algorithm tests/tasks tests/callbacks/test_amto_callback.py \
@@ -33,10 +33,10 @@ PORTABLE := tests/algorithm tests/tasks tests/callbacks/test_amto_callback.py \
 	tests/plots tests/report tests/comparison/test_parts.py
 
 test-jax: $(VENV)/ready
-	KERAS_BACKEND=jax $(BIN)/python -m pytest -n 2 $(PORTABLE)
+	KERAS_BACKEND=jax $(BIN)/python -m pytest -n 2 --dist worksteal $(PORTABLE)
 
 test-torch: $(VENV)-torch/ready
-	KERAS_BACKEND=torch $(VENV)-torch/bin/python -m pytest -n 2 $(PORTABLE)
+	KERAS_BACKEND=torch $(VENV)-torch/bin/python -m pytest -n 2 --dist worksteal $(PORTABLE)
 
 benchmark: $(VENV)/ready
 	$(BIN)/python benchmarks/replica_step.py

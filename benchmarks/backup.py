@@ -35,7 +35,14 @@ class Sizes(keras_amto.callbacks.RoundCallback):
         self.directory = directory
         self.largest = 0
 
+    def on_round_begin(self, round: int) -> None:
+        self.look()
+
     def on_round_end(self, round: int, record: object) -> None:
+        self.look()
+
+    def look(self) -> None:
+        """By now that of the round before is written, if there was one."""
         sizes = [p.stat().st_size for p in self.directory.glob("*.backup")]
         self.largest = max([self.largest, *sizes])
 
