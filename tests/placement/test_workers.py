@@ -81,6 +81,7 @@ def test_only_chosen_donors_travel(tmp_path):
     for line, sent in zip(one["ledger"], one["bytes"], strict=True):
         donors = json.loads(line)["donors"]
         moves = sum(worker[m] != worker[d] for m, d in enumerate(donors))
+        print(f"{moves} donors elsewhere: {sent / 1e6:.3f} MB")
         assert sent <= 2 * moves * state + 1e6
         few += moves < len(donors)
     assert few  # rounds in which sending every state would be noticed
