@@ -12,11 +12,18 @@ from collections.abc import Sequence
 from typing import Any
 from typing import NoReturn
 
-COMMANDS = ("compare", "report")
+COMMANDS = ("train", "compare", "report")
 
 # What a user can be told in a line. Anything else is a mistake of ours, which
 # a traceback describes best.
-_MISTAKES = (ImportError, OSError, RuntimeError, TypeError, ValueError)
+_MISTAKES = (
+    ImportError,
+    MemoryError,
+    OSError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

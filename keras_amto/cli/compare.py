@@ -4,13 +4,12 @@ import argparse
 import pathlib
 from typing import Any
 
-import keras
-
 from keras_amto.comparison import ARMS
 from keras_amto.comparison import compare
 from keras_amto.comparison.data import load
 from keras_amto.comparison.networks import network_for
 from keras_amto.comparison.summary import write_summary
+from keras_amto.optimizers.named import named_optimizer
 
 HELP = "Compare AMTO with other ways to spend the same data and time."
 
@@ -142,16 +141,8 @@ def run(options: argparse.Namespace) -> None:
             batch_size=options.batch_size,
             validation_split=options.validation_split,
             holdout_split=options.holdout_split,
-            optimizer=_optimizer(options),
+            optimizer=named_optimizer(
+                options.optimizer, options.learning_rate, options.momentum
+            ),
         )
     print(f"\n{comparison}\n\n{directory / 'report.md'}")
-
-
-def _optimizer(options: argparse.Namespace) -> Any:
-    if options.optimizer == "sgd":
-        return keras.optimizers.SGD(
-            options.learning_rate, momentum=options.momentum, nesterov=True
-        )
-    optimizer = keras.optimizers.get(options.optimizer)
-    optimizer.learning_rate = options.learning_rate
-    return optimizer

@@ -7,6 +7,7 @@ from typing import Any
 
 import keras
 
+from keras_amto.applications import image_classifier
 from keras_amto.comparison.data import DataSet
 
 NAMES = ("mlp", "cnn", "mobilenet_v2", "squeezenet")
@@ -36,8 +37,9 @@ def network_for(
                 f"The network {name!r} takes colour images of uint8. Received: "
                 f"shape {shape}, {data.x.dtype}. Expected: (height, width, 3)."
             )
-        make = _mobilenet_v2 if name == "mobilenet_v2" else _squeezenet
-        return functools.partial(make, shape, data.classes, weights)
+        return functools.partial(
+            image_classifier, name, shape, data.classes, weights
+        )
     if weights is not None:
         raise ValueError(
             f"The network {name!r} takes no weights. Received: {weights!r}. "
@@ -89,33 +91,3 @@ def _cnn(shape: Any, classes: int, scale: float) -> keras.Model:
         keras.layers.Dense(classes, activation="softmax"),
     ]
     return keras.Sequential(layers)
-
-
-def _mobilenet_v2(shape: Any, classes: int, weights: str | None) -> keras.Model:
-    base = keras.applications.MobileNetV2(
-        input_shape=shape, include_top=False, pooling="avg", weights=weights
-    )
-    for layer in base.layers:
-        if isinstance(layer, keras.layers.BatchNormalization):
-            # Keras' 0.999 would still hold half of ImageNet's statistics after
-            # 700 steps; this is what the paper's author trained with.
-            layer.momentum = 0.9
-    inputs = keras.Input(shape)
-    x = keras.layers.Rescaling(1 / 127.5, offset=-1.0)(inputs)
-    outputs = keras.layers.Dense(classes, activation="softmax")(base(x))
-    return keras.Model(inputs, outputs)
-
-
-def _squeezenet(shape: Any, classes: int, weights: str | None) -> keras.Model:
-    from keras_amto.applications import SqueezeNet
-
-    base = SqueezeNet(
-        input_shape=shape, include_top=False, pooling="avg", weights=weights
-    )
-    inputs = keras.Input(shape)
-    # BGR, less the means of ImageNet.
-    x = keras.ops.flip(inputs, axis=-1)
-    x = keras.layers.Rescaling(1.0, offset=[-103.939, -116.779, -123.68])(x)
-    x = keras.layers.Dropout(0.5)(base(x))
-    outputs = keras.layers.Dense(classes, activation="softmax")(x)
-    return keras.Model(inputs, outputs)
