@@ -5,6 +5,7 @@ import pathlib
 import subprocess
 import sys
 
+import keras
 import numpy as np
 import pytest
 
@@ -12,8 +13,10 @@ from benchmarks import linear_prediction
 from benchmarks import replica_step
 from examples import keras_application
 from examples import quickstart_digits
+from examples import reproduce_paper
 from tests.conftest import ROOT
 from tests.conftest import needs_tensorflow
+from tests.images import write_tree
 from tests.placement.processes import free_ports
 
 pytestmark = needs_tensorflow
@@ -61,6 +64,53 @@ def test_a_keras_application_is_trained_in_two_stages(capsys):
     )
     assert len(model.ledger) == 2
     assert "test accuracy" in capsys.readouterr().out
+
+
+def test_the_papers_experiment_prints_its_table_and_skips_what_is_done(
+    tmp_path, capsys, monkeypatch
+):
+    class Tiny:
+        def make(self, classes, seed):
+            keras.utils.set_random_seed(seed)
+            return keras.Sequential(
+                [
+                    keras.Input((32, 32, 3)),
+                    keras.layers.GlobalAveragePooling2D(),
+                    keras.layers.Dense(classes, activation="softmax"),
+                ]
+            )
+
+    monkeypatch.setattr(reproduce_paper, "load_network", lambda *_: Tiny())
+    images = write_tree(tmp_path / "rsscn7", {"a": 20, "b": 20}, side=32)
+    arguments = [
+        "--small", "--data", f"rsscn7={images}", "--weights", "squeezenet=none",
+        "--networks", "squeezenet", "--image-size", "32", "--max-steps", "2",
+        "--transfer-interval", "1", "--results", str(tmp_path / "results"),
+    ]  # fmt: skip
+    results = reproduce_paper.main([*arguments, "--seeds", "1"])
+    assert [result["way"] for result in results] == ["STO", "AMTO"]
+    assert [result["settings"]["num_tasks"] for result in results] == [1, 4]
+    assert [result["steps"] for result in results] == [2, 2]
+    (row,) = [
+        line.split("|")
+        for line in capsys.readouterr().out.splitlines()
+        if line.startswith("| rsscn7 |")
+    ]
+    sto, amto = (100 * result["accuracy"] for result in results)
+    figures = [float(row[column]) for column in (4, 5, 6, 8, 9, 10)]
+    assert figures == pytest.approx(
+        [sto, amto, amto - sto, 93.71, 94.75, 1.04], abs=0.01
+    )
+    assert reproduce_paper.main([*arguments, "--seeds", "1"]) == results
+
+
+def test_the_papers_settings_are_those_of_all_networks():
+    settings = reproduce_paper.settings_of("densenet121", small=False)
+    assert settings.max_steps == 10_000
+    assert settings.batch_size == 64
+    assert settings.flip
+    with pytest.raises(SystemExit):
+        reproduce_paper.main(["--small"])  # SqueezeNet has no download
 
 
 def test_the_benchmark_prints_its_tables(capsys):

@@ -46,6 +46,7 @@ def image_classifier(
     (None, 7)
     """
     make, preprocess = _network(name)
+    is_squeezenet = make is squeezenet.SqueezeNet
     if weights is not None and weights != "imagenet":
         weights = os.fspath(weights)
         if not os.path.isfile(weights):
@@ -53,19 +54,16 @@ def image_classifier(
                 f"There is no file of weights. Received: {weights!r}. "
                 "Expected: the path of a file."
             )
-        if make is squeezenet.SqueezeNet and weights.endswith((".pt", ".pth")):
+        if is_squeezenet and weights.endswith((".pt", ".pth")):
             preprocess = _as_torchvision
     try:
         base = make(
             input_shape=input_shape,
             include_top=False,
-            pooling="avg",
+            pooling=None if is_squeezenet else "avg",
             weights=weights,
         )
-    except (
-        KeyError,
-        OSError,
-    ) as error:  # of h5py, about the file
+    except (KeyError, OSError) as error:  # of h5py
         raise ValueError(
             f"The weights cannot be read: {error}. Received: {weights!r}. "
             f"Expected: ImageNet weights of {name} without the top."
@@ -75,8 +73,11 @@ def image_classifier(
             layer.momentum = 0.9
     inputs = keras.Input(input_shape)
     x = base(preprocess(inputs))
-    if make is squeezenet.SqueezeNet:
-        x = keras.layers.Dropout(0.5)(x)  # as its own top does
+    if is_squeezenet:
+        # As its own top does. Behind the pooling it would hide half of what an
+        # image has, rather than half of what each place in it has.
+        x = keras.layers.Dropout(0.5)(x)
+        x = keras.layers.GlobalAveragePooling2D()(x)
     outputs = keras.layers.Dense(classes, activation="softmax")(x)
     return keras.Model(inputs, outputs)
 
