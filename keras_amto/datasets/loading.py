@@ -41,6 +41,7 @@ def load(
 
     Raises:
         ImportError: if tensorflow-datasets is not installed.
+        RuntimeError: if the data set cannot be downloaded.
         ValueError: if the name is unknown, or RSSCN7 incomplete, naming what is
             missing.
 
@@ -82,7 +83,12 @@ def _prepared_builder(
         ) from error
     if name != "rsscn7":
         builder = tfds.builder(name, data_dir=data_dir)
-        builder.download_and_prepare()
+        try:
+            builder.download_and_prepare()
+        except tfds.download.DownloadError as error:
+            raise RuntimeError(
+                f"The data set {name!r} cannot be downloaded: {error}"
+            ) from error
         return builder
 
     from keras_amto.datasets.rsscn7 import CLASSES

@@ -303,6 +303,25 @@ def test_a_damaged_test_image_is_named_before_training(
     assert "Epoch" not in printed.out
 
 
+def test_a_data_set_that_cannot_be_downloaded_is_one_line(
+    tmp_path, monkeypatch, capsys
+):
+    tfds = pytest.importorskip("tensorflow_datasets")
+
+    def fail(manager, url):
+        raise tfds.download.DownloadError(f"Failed to get {url}")
+
+    monkeypatch.setattr(
+        tfds.download.DownloadManager, "download_and_extract", fail
+    )
+    command = ["train", "--data", "uc_merced", "--model", "squeezenet"]
+    command += ["--data-dir", str(tmp_path), "--output", str(tmp_path / "o")]
+    assert main(command) == 1
+    error = capsys.readouterr().err
+    assert "'uc_merced' cannot be downloaded: Failed to get" in error
+    assert error.splitlines()[-1].startswith("keras_amto train: ")
+
+
 def test_help_reads_well(capsys):
     with pytest.raises(SystemExit, match="0"):
         main(["train", "--help"])
