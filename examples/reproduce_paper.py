@@ -79,7 +79,7 @@ WAYS = {"STO": 1, "AMTO": 4}  # and their numbers of tasks
 """
 ## Two sizes of it
 
-The small one has a rate for few steps, which it keeps.
+The small one never comes to where the learning rate drops.
 """
 
 
@@ -91,9 +91,8 @@ def settings_of(network, small, **changes):
         settings |= (
             {"max_steps": 60, "transfer_interval": 20}
             if network == "squeezenet"
-            else {"max_steps": 20, "transfer_interval": 10,
-                  "learning_rate": 0.01}
-        )  # fmt: skip
+            else {"max_steps": 20, "transfer_interval": 10}
+        )
     given = {key: value for key, value in changes.items() if value is not None}
     return RunSettings(**settings | given)
 
