@@ -9,6 +9,7 @@ import keras
 import numpy as np
 import pytest
 
+from benchmarks import backup
 from benchmarks import linear_prediction
 from benchmarks import replica_step
 from examples import keras_application
@@ -121,6 +122,17 @@ def test_the_benchmark_prints_its_tables(capsys):
     ratio = float(row.split("|")[5])
     assert 0 < ratio < 5  # how fast is for the benchmark to say
     assert any(line.startswith("| network | peak") for line in lines)
+    assert capsys.readouterr().out.splitlines() == lines
+
+
+def test_the_benchmark_of_backups_prints_its_table(capsys):
+    lines = backup.main(["--network", "mlp", "--turns", "1", "--rounds", "1"])
+    (row,) = [line for line in lines if line.startswith("| mlp |")]
+    size, plain, backed_up, cost = row.split("|")[2:6]
+    assert float(size) > 0.1
+    assert float(plain) > 0
+    assert float(backed_up) > 0
+    assert float(cost.strip(" %")) > -100  # how much is for it to say
     assert capsys.readouterr().out.splitlines() == lines
 
 
