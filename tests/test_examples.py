@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from benchmarks import backup
+from benchmarks import exactness
 from benchmarks import linear_prediction
 from benchmarks import replica_step
 from examples import keras_application
@@ -133,6 +134,16 @@ def test_the_benchmark_of_backups_prints_its_table(capsys):
     assert float(plain) > 0
     assert float(backed_up) > 0
     assert float(cost.strip(" %")) > -100  # how much is for it to say
+    assert capsys.readouterr().out.splitlines() == lines
+
+
+@pytest.mark.slow
+def test_the_benchmark_of_exactness_finds_two_runs_equal(capsys):
+    lines = exactness.main(["--rounds", "1", "--epochs", "1"])
+    assert lines == [
+        "started again from the beginning: equal to the last bit",
+        "killed after 1 rounds and continued: equal to the last bit",
+    ]
     assert capsys.readouterr().out.splitlines() == lines
 
 
