@@ -56,7 +56,8 @@ def test_a_line_is_strict_json(record):
     def refuse(constant):
         raise AssertionError(constant)
 
-    json.loads(record.to_json(), parse_constant=refuse)
+    line = json.loads(record.to_json(), parse_constant=refuse)
+    assert line["round"] == record.round
 
 
 def record(**changes):

@@ -210,21 +210,38 @@ def test_model_checkpoint_keeps_the_champion(tmp_path):
     assert saved.predict(x, verbose=0).shape == (50, 10)
 
 
+class Champions(keras.callbacks.Callback):
+    """Keeps what each epoch has shown, and its accuracy."""
+
+    def __init__(self):
+        super().__init__()
+        self.accuracies, self.weights = [], []
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.accuracies.append(logs["val_accuracy"])
+        self.weights.append(self.model.get_weights())
+
+
 def test_model_checkpoint_saves_the_best_only_and_weights_only(tmp_path):
     path = tmp_path / "best.weights.h5"
+    champions = Champions()
     fit(
         [
+            champions,
             keras.callbacks.ModelCheckpoint(
                 path,
                 monitor="val_accuracy",
                 mode="max",
                 save_best_only=True,
                 save_weights_only=True,
-            )
+            ),
         ]
     )
     other = compiled(keras_amto.AMTOModel(mlp(), 2))
     other.load_weights(path)
+    best = champions.weights[np.argmax(champions.accuracies)]
+    for a, b in zip(other.get_weights(), best, strict=True):
+        np.testing.assert_array_equal(a, b)
 
 
 def test_early_stopping_ends_training_and_the_round_is_decided():

@@ -132,12 +132,16 @@ def test_the_winner_is_named_in_every_picture_that_has_one():
 
 
 def test_one_task_and_diverged_losses_can_be_drawn():
-    plots.curves(runs.one_task()).figure.canvas.draw()
-    plots.lineage(runs.one_task(), 0).figure.canvas.draw()
     nan = float("nan")
-    ledger = runs.ledger_of([([1, 0], [nan, nan], [nan, nan])])
-    plots.curves(ledger).figure.canvas.draw()
-    plots.finalists(runs.finalists(accuracy=False)).figure.canvas.draw()
+    diverged = runs.ledger_of([([1, 0], [nan, nan], [nan, nan])])
+    for axes in (
+        plots.curves(runs.one_task()),
+        plots.lineage(runs.one_task(), 0),
+        plots.curves(diverged),
+        plots.finalists(runs.finalists(accuracy=False)),
+    ):
+        axes.figure.canvas.draw()
+        assert texts_of(axes.figure)
 
 
 def test_nothing_is_drawn_on_a_figure_of_somebody_else():

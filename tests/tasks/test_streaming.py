@@ -275,6 +275,7 @@ def test_the_end_of_an_epoch_does_not_reshuffle_a_pydataset():
     data = stream(Batches(x, y))  # whose `on_epoch_end` would turn it round
     for _ in range(2):
         data.expect(np.arange(50), None)
+        np.testing.assert_array_equal(data.batch(np.arange(50)).x, x)
 
 
 def test_a_dataset_that_has_become_shorter_is_refused():
