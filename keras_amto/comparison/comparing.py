@@ -136,11 +136,11 @@ the learning rate instead; AMTO with it |
             else optimizer
         ),
     )
+    wanted = [(seed, arm) for seed in _seeds(seeds) for arm in arms]
     directory = pathlib.Path(output)
-    _identify(directory, experiment)
+    _identify(directory, experiment)  # the first to write
     store = ResultStore(directory)
     progress = Progress(verbose)
-    wanted = [(seed, arm) for seed in _seeds(seeds) for arm in arms]
     missing = [w for w in wanted if store.load(w[1], w[0]) is None]
     progress.begin(len(wanted), len(wanted) - len(missing))
     for seed in dict.fromkeys(seed for seed, _ in missing):

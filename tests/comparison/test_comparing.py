@@ -283,6 +283,7 @@ def test_the_command_shows_progress_and_the_table(tmp_path, capsys):
         (["--arms", "best"], "`arms` is unknown"),
         (["--train-size", "1797"], "leaves nothing to test on"),
         (["--steps", "0"], "`steps` is too small"),
+        (["--seeds", "0"], "`seeds` is too small"),
         (["--data", "mnist"], "There are no such data"),
         (["--report-only"], "There is no comparison"),
     ],
