@@ -163,6 +163,37 @@ class Comparison(Mapping[str, Mapping[int, Result]]):
             )
         return "\n".join(lines)
 
+    def table_of_selection(self) -> str:
+        """Returns by what was selected beside test figures, as Markdown.
+
+        Arms that select nothing are left out. How far validation is from test
+        shows what selection and leakage do to it.
+        """
+        lines = [
+            "| arm | validation accuracy, % | test accuracy, % | "
+            "validation loss | test loss |",
+            "|---|---:|---:|---:|---:|",
+        ]
+        for arm, results in self.items():
+            figures = [
+                (
+                    100 * r.validation_accuracy,
+                    100 * r.test_accuracy,
+                    r.validation_loss,
+                    r.test_loss,
+                )
+                for r in results.values()
+                if r.validation_accuracy is not None
+                and r.validation_loss is not None
+            ]
+            if figures:
+                accuracy, test, loss, test_loss = np.mean(figures, axis=0)
+                lines.append(
+                    f"| {arm} | {accuracy:.2f} | {test:.2f} | "
+                    f"{loss:.4f} | {test_loss:.4f} |"
+                )
+        return "\n".join(lines)
+
     def __str__(self) -> str:
         return self.table()
 

@@ -18,6 +18,9 @@ from keras_amto.report.story import tell
 
 _DPI = 90
 
+# The arms that are to show that they beat all others.
+_STUDIED = ("amto", "plp")
+
 _NOTES = """\
 Test accuracy is measured on data that no arm trained on, validated with or
 selected by. `less sto` is the mean difference to `sto` on the same seeds, in
@@ -67,9 +70,14 @@ def _report(directory: pathlib.Path, comparison: Comparison) -> Iterator[str]:
     yield from ("# Comparison", "", comparison.table(), "", _NOTES, "")
     for arm in comparison:
         yield f"- `{arm}`: {ARMS[arm].says}."
-    if "amto" in comparison and len(comparison) > 1:
-        yield from ("", "What AMTO has over each other arm, paired by seed:")
-        yield from ("", comparison.table_of_one("amto"))
+    for arm in _STUDIED:
+        if arm in comparison and len(comparison) > 1:
+            yield from ("", f"What `{arm}` has over each other arm, by seed:")
+            yield from ("", comparison.table_of_one(arm))
+    if any(row.validation is not None for row in comparison.rows()):
+        yield from ("", "By what networks were selected, and the same on test")
+        yield from ("data (means over seeds):", "")
+        yield comparison.table_of_selection()
     draws = importlib.util.find_spec("matplotlib") is not None
     if draws:
         save_picture(

@@ -89,7 +89,13 @@ def test_the_report_has_table_pictures_and_settings(whole):
     pytest.importorskip("matplotlib", reason="pictures need matplotlib")
     output, comparison = whole
     text = (output / "report.md").read_text()
-    assert comparison.table() in text
+    for table in (
+        comparison.table(),
+        comparison.table_of_one("amto"),
+        comparison.table_of_one("plp"),
+        comparison.table_of_selection(),
+    ):
+        assert table in text
     for name in (
         "comparison", "lineage", "curves", "relationships", "entropy",
         "finalists",

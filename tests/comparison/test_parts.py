@@ -162,6 +162,26 @@ def test_one_arm_is_compared_with_each_other_one():
     ]
 
 
+def test_figures_of_selection_stand_beside_those_of_the_test():
+    comparison = Comparison(
+        {
+            "full": {0: result()},
+            "amto": {
+                seed: result(
+                    seed,
+                    accuracy,
+                    validation_accuracy=accuracy + 0.25,
+                    validation_loss=0.125,
+                )
+                for seed, accuracy in enumerate((0.5, 0.75))
+            },
+        }
+    )
+    assert comparison.table_of_selection().splitlines()[2:] == [
+        f"| amto | 87.50 | 62.50 | 0.1250 | {result().test_loss:.4f} |",
+    ]
+
+
 def test_one_seed_has_neither_error_nor_interval():
     comparison = Comparison({"sto": {0: result()}, "amto": {0: result()}})
     assert "| amto | 1 | 50.00 | - | +0.00 | - | - |" in comparison.table()
