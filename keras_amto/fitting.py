@@ -164,17 +164,9 @@ class Fitting:
         """Continues from a backup, after `on_train_begin`."""
         # First, since it can refuse: nothing is half restored.
         restore_states(self._callbacks.callbacks, state.callbacks)
-        rounds, history = self._rounds, self._model.history
-        rounds.masters = list(state.now.masters)
-        rounds.states = list(state.now.states)
-        rounds.relationships = state.now.relationships
-        rounds.step = self._read_until = state.now.step
-        rounds.round = state.now.round
-        rounds.trial = state.trial
-        rounds.best = list(state.best)
-        rounds.patience = state.patience
-        rounds.validation.losses = state.losses
-        rounds.transfers = state.transfers
+        self._rounds.restore(state)
+        self._read_until = state.now.step
+        history = self._model.history
         self._logs = state.logs
         self._session.restore(
             state.last_round, state.records, state.round_is_open, state.shown

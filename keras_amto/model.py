@@ -1,6 +1,5 @@
 """`AMTOModel`: the Keras face, and nothing else."""
 
-import contextlib
 import dataclasses
 import os
 import random
@@ -13,30 +12,17 @@ import keras
 
 from keras_amto.arguments import Settings
 from keras_amto.arguments import check_integer
-from keras_amto.backup import BackupStore
-from keras_amto.backup.fingerprint import fingerprint
-from keras_amto.backup.keeper import BackupKeeper
-from keras_amto.callbacks import PopulationBackup
-from keras_amto.callbacks.arrangement import Arrangement
 from keras_amto.callbacks.arrangement import arrange
-from keras_amto.callbacks.states import append_to_files
 from keras_amto.engines import check_augment
 from keras_amto.engines import default_seeds_from
 from keras_amto.engines import refuse_engine
-from keras_amto.engines.workers import clone_compile_args
+from keras_amto.engines.cloning import clone_compile_args
 from keras_amto.exporting import export_network
 from keras_amto.finalists import Finalists
-from keras_amto.fitting import Fitting
-from keras_amto.labels import refuse_labels
 from keras_amto.ledger import Ledger
 from keras_amto.placement import Placement
-from keras_amto.planning import FitPlan
 from keras_amto.planning import plan_fit
-from keras_amto.progress import Progress
-from keras_amto.scrutiny import refuse_non_finite
-from keras_amto.scrutiny import refuse_text_targets
-from keras_amto.selection import select_winner
-from keras_amto.selection import selection_metric
+from keras_amto.running import run_fit
 from keras_amto.session import Session
 from keras_amto.strategies import refuse_scope
 from keras_amto.strategies import resolve_strategy
@@ -405,77 +391,8 @@ class AMTOModel(keras.Model):
                 validation_steps,
                 validation_freq,
             )
-            self._fit(plan, arrangement, verbose)
+            run_fit(plan, self, self._session, arrangement, verbose)
         return self.history
-
-    def _fit(
-        self, plan: FitPlan, arrangement: Arrangement, verbose: str | int
-    ) -> None:
-        """Carries out a plan."""
-        session = self._session
-        refuse_text_targets(plan)
-        engine, population = session.prepare(plan.sample_batch())
-        refuse_labels(plan.data, session.network, session.compile_args["loss"])
-        self.built = True
-        identity = _identify(arrangement, plan, session)
-        refuse_non_finite(plan, engine, population, self.optimizer)
-        metric = selection_metric(
-            arrangement.settings.selection_metric, engine.metric_names
-        )
-        session.tasks = plan.tasks
-        several = session.cluster is not None
-        callback_list, logger = arrangement.with_model(
-            self,
-            verbose,
-            epochs=plan.epochs.stop,
-            steps=plan.steps_per_epoch,
-            is_chief=not several or self.placement.is_chief,
-        )
-        progress = Progress(logger, session.settings.num_tasks)
-        keeper = _keeper(arrangement.backup, identity, session)
-        fitting = Fitting(
-            plan,
-            session,
-            engine,
-            population,
-            model=self,
-            callbacks=callback_list,
-            settings=arrangement.settings,
-            steps_per_execution=(
-                self.steps_per_execution
-                if arrangement.listens_to_batches
-                else None
-            ),
-            progress=progress,
-            keeper=keeper,
-            # Else its state would travel to all processes for nothing.
-            shows_champion=not several or arrangement.looks_at_network,
-            shows_each_round=arrangement.follows_rounds,
-        )
-        self.stop_training = False
-        try:
-            with keeper or contextlib.nullcontext():
-                state = None if keeper is None else keeper.load()
-                if state is not None:
-                    append_to_files(arrangement.others)
-                callback_list.on_train_begin()
-                if state is not None:
-                    fitting.restore(state)
-                if keeper is not None:
-                    keeper.begin_ledger(session.records)
-                logs = fitting.run()
-                if logs is not None:
-                    winner, session.finalists = select_winner(
-                        plan, engine, fitting.candidates, metric, progress
-                    )
-                    winner = engine.everywhere(winner)
-                    session.show(winner)
-                callback_list.on_train_end(logs)
-                if logs is not None and arrangement.overrides_winner:
-                    session.show(winner)
-        finally:
-            plan.close()
-            session.close()
 
     def call(self, inputs: Any, training: Any = None, mask: Any = None) -> Any:
         """Calls the winner."""
@@ -624,60 +541,4 @@ def _can_be_saved(augment: Callable[..., Any]) -> bool:
             keras.saving.get_registered_name(augment)
         )
         is augment
-    )
-
-
-def _identify(
-    arrangement: Arrangement, plan: FitPlan, session: Session
-) -> dict[str, Any]:
-    """What has to be equal for a run to go on, and in all worker processes."""
-    cluster = session.cluster
-    if arrangement.backup is None and cluster is None:
-        return {}  # nobody asks, and data are long to read
-    identity = fingerprint(
-        plan,
-        session.network,
-        session.compile_args["optimizer"],
-        session.last_round.step,
-        session.augment,
-    )
-    if cluster is not None:
-        cluster.agree_on(
-            identity
-            | {
-                "epochs": plan.epochs.stop,
-                "callbacks": [type(c).__name__ for c in arrangement.others],
-                "devices": [list(row) for row in session.placement.tasks],
-            }
-        )
-        identity["worker"] = f"{cluster.rank} of {len(cluster.names)}"
-    return identity
-
-
-def _keeper(
-    backup: PopulationBackup | None,
-    identity: dict[str, Any],
-    session: Session,
-) -> BackupKeeper | None:
-    """What keeps the backups of a fit, where the user wants any.
-
-    Of several worker processes each backs up the tasks that it trains: the
-    chief as one process would, and the others in directories below.
-    """
-    cluster, engine = session.cluster, session.engine
-    if engine is None or backup is None:
-        return None
-    directory, keep = backup.backup_dir, backup.keep
-    if cluster is not None:
-        # One may be killed before it has written what others have.
-        keep = max(keep, 2)
-        if cluster.rank > 0:
-            directory = os.path.join(directory, f"worker-{cluster.rank}")
-    return BackupKeeper(
-        BackupStore(directory, keep),
-        backup.save_freq,
-        backup.delete_checkpoint,
-        identity,
-        engine,
-        None if cluster is None else cluster.exchange,
     )

@@ -19,6 +19,7 @@ from keras_amto.algorithm import initial_patience
 from keras_amto.algorithm import random_stream
 from keras_amto.algorithm import update_patience
 from keras_amto.algorithm import update_relationships
+from keras_amto.backup.run_state import RunState
 from keras_amto.backup.run_state import Trial
 from keras_amto.engines import Engine
 from keras_amto.engines import Logs
@@ -110,6 +111,19 @@ class Rounds:
         """Counts and measures anew."""
         self.transfers = 0
         self.states = [self._engine.without_metrics(s) for s in self.states]
+
+    def restore(self, state: RunState) -> None:
+        """Goes on where a backup was made, be it inside a round."""
+        self.masters = list(state.now.masters)
+        self.states = list(state.now.states)
+        self.relationships = state.now.relationships
+        self.step = state.now.step
+        self.round = state.now.round
+        self.trial = state.trial
+        self.best = list(state.best)
+        self.patience = state.patience
+        self.validation.losses = state.losses
+        self.transfers = state.transfers
 
     def take(self, masters: Sequence[Replica]) -> None:
         """Goes on with these masters, of which some may have been replaced."""

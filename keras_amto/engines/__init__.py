@@ -4,6 +4,8 @@ import keras
 
 from keras_amto.cluster import Cluster
 from keras_amto.engines.augmentation import check_augment
+from keras_amto.engines.cloning import build_network
+from keras_amto.engines.cloning import refuse_misfit
 from keras_amto.engines.engine import Engine
 from keras_amto.engines.records import EvaluationJob
 from keras_amto.engines.records import Logs
@@ -13,10 +15,8 @@ from keras_amto.engines.records import TaskState
 from keras_amto.engines.records import Trained
 from keras_amto.engines.records import TrainingJob
 from keras_amto.engines.workers import WorkerFactory
-from keras_amto.engines.workers import build_network
 from keras_amto.engines.workers import current_learning_rate
 from keras_amto.engines.workers import default_seeds_from
-from keras_amto.engines.workers import refuse_misfit
 from keras_amto.engines.workers import replica_optimizer_variables
 from keras_amto.engines.workers import to_numpy
 from keras_amto.placement import Placement

@@ -1,0 +1,247 @@
+"""Copies of a user's model, and of what it is compiled with."""
+
+import contextlib
+import inspect
+import os
+import tempfile
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import numpy as np
+
+from keras_amto.engines.out_of_memory import is_out_of_memory
+
+Scope = Callable[[], contextlib.AbstractContextManager[Any]]
+
+
+def build_network(model: keras.Model, sample: Any) -> None:
+    """Builds a model from a batch of data, where it is not built yet.
+
+    Raises:
+        ValueError: if the model cannot be called on the data.
+    """
+    if model.built:
+        return
+    try:
+        model(keras.tree.map_structure(keras.ops.convert_to_tensor, sample.x))
+    except Exception as error:
+        shapes = keras.tree.map_structure(np.shape, sample.x)
+        raise ValueError(
+            f"The model {model.name!r} is not built and cannot be built from "
+            f"the data: {error} "
+            f"Received: x with batches of shape {shapes}. "
+            "Expected: a model that accepts such inputs."
+        ) from error
+
+
+def refuse_misfit(model: keras.Model, sample: Any) -> None:
+    """Raises where a built model does not take the data.
+
+    Args:
+        model: The model.
+        sample: A batch of the data, as `GrossSet`.
+
+    Raises:
+        ValueError: if the model cannot be called on it.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # the error says it
+            answers = _answer(model, sample)
+            keras.tree.map_structure(keras.ops.convert_to_numpy, answers)
+    except Exception as error:
+        if is_out_of_memory(error):
+            raise
+        like = keras.tree.map_structure(
+            lambda leaf: f"{leaf.dtype}{list(leaf.shape[1:])}", sample.x
+        )
+        raise ValueError(
+            f"The data do not fit the model {model.name!r}: {error} "
+            f"Received: samples of x like {like}. "
+            f"Expected: inputs like {getattr(model, 'input_shape', 'its own')}."
+        ) from error
+
+
+def clone_network(
+    prototype: keras.Model,
+    model_fn: Callable[[], keras.Model] | None,
+    sample: Any,
+    scope: Scope = contextlib.nullcontext,
+) -> keras.Model:
+    """Makes another network that is like the prototype.
+
+    Args:
+        prototype: The built model.
+        model_fn: Function that returns such a model, or `None` to clone.
+        sample: A small batch, to build the clone where it needs that.
+        scope: Makes the context in which the clone is made. The prototype,
+            which may belong to another one, is only used outside of it.
+
+    Returns:
+        A built model of the same class, with the prototype's weights.
+
+    Raises:
+        ValueError: if the clone would not be like the prototype, or would
+            share variables with it.
+    """
+    remedy = (
+        "Expected: a model that keras.models.clone_model reproduces, or a "
+        "function that builds the model anew: AMTOModel(lambda: MyModel(...))."
+    )
+    try:
+        with scope():
+            clone = model_fn() if model_fn else _clone_uncompiled(prototype)
+            build_network(clone, sample)
+        same = _same_network(prototype, clone)
+        if same is None:
+            _copy_trainable(prototype, clone)
+            _copy_state(prototype, clone)
+            same = _same_answers(prototype, clone, sample)
+    except Exception as error:
+        if is_out_of_memory(error):
+            raise
+        raise ValueError(
+            f"The model {prototype.name!r} cannot be cloned: {error} "
+            f"Received: {type(prototype)}. {remedy}"
+        ) from error
+    if same is not None:
+        raise ValueError(
+            f"The model {prototype.name!r} does not clone faithfully. "
+            f"Received: {same}. {remedy}"
+        )
+    return clone
+
+
+def _same_network(prototype: keras.Model, clone: keras.Model) -> str | None:
+    """Says in what a clone differs from the prototype, `None` for nothing."""
+    if type(prototype) is not type(clone):
+        return f"class {type(prototype)} became {type(clone)}"
+    wanted, got = (
+        [(tuple(v.shape), v.dtype) for v in model.weights]
+        for model in (prototype, clone)
+    )
+    if wanted != got:
+        return f"weights {wanted} became {got}"
+    if {id(v) for v in prototype.variables} & {id(v) for v in clone.variables}:
+        return "networks that share layers with each other"
+    return None
+
+
+def _copy_trainable(prototype: keras.Layer, clone: keras.Layer) -> None:
+    """Freezes what the prototype has frozen, the outer layers first."""
+    if clone.trainable != prototype.trainable:
+        clone.trainable = prototype.trainable
+    for one, other in zip(
+        getattr(prototype, "layers", []),
+        getattr(clone, "layers", []),
+        strict=True,
+    ):
+        _copy_trainable(one, other)
+
+
+def _copy_state(prototype: keras.Model, clone: keras.Model) -> None:
+    """Copies the weights by way of a file, as layers load them.
+
+    Some layers make more of their weights than `set_weights` knows of: an
+    adapted `Normalization` computes the tensors that it subtracts.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "network.weights.h5")
+        with warnings.catch_warnings():
+            # The optimizer in it is not for the clone.
+            warnings.simplefilter("ignore")
+            prototype.save_weights(path)
+            clone.load_weights(path)
+
+
+def _same_answers(
+    prototype: keras.Model, clone: keras.Model, sample: Any
+) -> str | None:
+    """Compares what two networks of equal weights answer to a sample."""
+    first, again, got = (
+        [
+            keras.ops.convert_to_numpy(output)
+            for output in keras.tree.flatten(_answer(model, sample))
+        ]
+        for model in (prototype, prototype, clone)
+    )
+    for one, two, three in zip(first, again, got, strict=True):
+        if not np.allclose(one, two, equal_nan=True):
+            return None  # it draws random numbers: there is nothing to compare
+        if not np.allclose(one, three, rtol=1e-3, atol=1e-3, equal_nan=True):
+            return "a network that answers otherwise with the same weights"
+    return None
+
+
+def _answer(model: keras.Model, sample: Any) -> Any:
+    x = keras.tree.map_structure(
+        keras.ops.convert_to_tensor, sample.batch(np.arange(1)).x
+    )
+    if "training" in inspect.signature(model.call).parameters:
+        return model(x, training=False)
+    return model(x)
+
+
+def _clone_uncompiled(model: keras.Model) -> keras.Model:
+    # `clone_model` would also clone what the model was compiled with, and fail
+    # at a custom loss or optimizer that is not registered.
+    compiled, model.compiled = model.compiled, False
+    try:
+        return keras.models.clone_model(model)
+    finally:
+        model.compiled = compiled
+
+
+def clone_compile_args(
+    compile_args: dict[str, Any], scope: Scope = contextlib.nullcontext
+) -> dict[str, Any]:
+    """Copies the stateful arguments of `compile`, sharing the others.
+
+    An optimizer is bound to one model's variables, and a metric counts for one
+    model: each worker needs its own.
+    """
+
+    def clone_metric(metric: Any) -> Any:
+        if isinstance(metric, keras.Metric):
+            return _clone(metric, "metric", scope)
+        return metric
+
+    args = dict(compile_args)
+    args["optimizer"] = _clone(args["optimizer"], "optimizer", scope)
+    for name in ("metrics", "weighted_metrics"):
+        args[name] = keras.tree.map_structure(clone_metric, args[name])
+    return args
+
+
+def _clone(instance: Any, label: str, scope: Scope) -> Any:
+    try:
+        config = instance.get_config()
+        with scope():
+            clone = type(instance).from_config(config)
+        lost = [
+            name
+            for name, value in vars(instance).items()
+            if _is_setting(name, value) and getattr(clone, name, None) != value
+        ]
+        if lost:
+            raise ValueError(f"{lost} would be lost.")
+    except Exception as error:
+        raise ValueError(
+            f"The {label} cannot be cloned from its configuration: {error} "
+            f"Received: {instance!r}. "
+            "Expected: one whose `get_config` holds every argument, its "
+            "custom parts registered with "
+            "keras.saving.register_keras_serializable."
+        ) from error
+    return clone
+
+
+def _is_setting(name: str, value: Any) -> bool:
+    # Names are numbered, and a clone is not built.
+    return (
+        isinstance(value, bool | int | float | str)
+        and not name.startswith("_")
+        and name not in ("name", "built")
+    )
