@@ -16,6 +16,7 @@ from keras_amto.callbacks.arrangement import arrange
 from keras_amto.engines import check_augment
 from keras_amto.engines import default_seeds_from
 from keras_amto.engines import refuse_engine
+from keras_amto.engines import refuse_optimizer
 from keras_amto.engines.cloning import clone_compile_args
 from keras_amto.exporting import export_network
 from keras_amto.finalists import Finalists
@@ -86,8 +87,9 @@ class AMTOModel(keras.Model):
             Master and shadow see the same augmented batches, every task others.
             A function draws its random numbers from `seed`, a
             `keras.random.SeedGenerator` that it is given where it has such a
-            parameter; it is saved with the model where it is registered with
-            `keras.saving.register_keras_serializable`. Defaults to `None`.
+            parameter, and from nowhere else; it is saved with the model where
+            it is registered with `keras.saving.register_keras_serializable`.
+            Defaults to `None`.
         name: String, the name of the model.
 
     Raises:
@@ -249,10 +251,12 @@ class AMTOModel(keras.Model):
         Every task trains with its own copy of the optimizer; the one given
         holds the winner's state, and its learning rate, which callbacks may
         set, is that of all tasks. Compiling again keeps the tasks' weights and
-        resets their optimizers.
+        resets their optimizers, and the one that is given where it is the same
+        again.
 
         Args:
-            optimizer: As in Keras, like all other arguments.
+            optimizer: As in Keras, like all other arguments. A
+                `keras.optimizers.MultiOptimizer` is refused.
         """
         args = dict(
             loss=loss,
@@ -263,6 +267,8 @@ class AMTOModel(keras.Model):
             jit_compile=jit_compile,
             auto_scale_loss=auto_scale_loss,
         )
+        if isinstance(optimizer, keras.optimizers.Optimizer):
+            refuse_optimizer(optimizer)
         super().compile(
             optimizer=optimizer,
             steps_per_execution=check_integer(
@@ -277,8 +283,6 @@ class AMTOModel(keras.Model):
         self.best_model.compile(
             **clone_compile_args(args) | {"optimizer": self.optimizer}
         )
-        if self.best_model.built:
-            self.optimizer.build(self.best_model.trainable_variables)
 
     def get_compile_config(self) -> dict[str, Any]:
         """Returns the arguments of `compile`. Called by Keras."""
@@ -293,6 +297,8 @@ class AMTOModel(keras.Model):
     def compile_from_config(self, config: dict[str, Any]) -> None:
         """Compiles with what a saved model holds. Called by Keras."""
         self.compile(**keras.saving.deserialize_keras_object(config))
+        if self.best_model.built:  # so that its saved state can be loaded
+            self.optimizer.build(self.best_model.trainable_variables)
 
     def fit(
         self,

@@ -19,9 +19,11 @@ from keras_amto.engines import Replica
 from keras_amto.engines import WorkerFactory
 from keras_amto.engines import build_network
 from keras_amto.engines import default_seeds_from
+from keras_amto.engines import innermost
 from keras_amto.engines import make_engine
 from keras_amto.engines import refuse_misfit
 from keras_amto.engines import replica_optimizer_variables
+from keras_amto.engines import reset_optimizer
 from keras_amto.engines import resolve_engine
 from keras_amto.engines import to_numpy
 from keras_amto.finalists import Finalists
@@ -86,6 +88,11 @@ class Session:
         self.inputs: Any = None
         self.round_is_open = False
         self._shown_digest = ""
+        # That of the network as the function returned it, where it was built.
+        is_given = model_fn is not None and network.built
+        self._given_digest = self._digest() if is_given else None
+        # That of the last `compile`, without what Keras wraps it in.
+        self._optimizer: keras.optimizers.Optimizer | None = None
         # The tasks' weights while no engine holds them: after `compile`.
         # `None` for those of another process.
         self._weights: list[Weights | None] | None = None
@@ -130,8 +137,12 @@ class Session:
                 None if self._is_elsewhere(task) else self.get_weights(task)
                 for task in range(self.settings.num_tasks)
             ]
+        before, optimizer = self._optimizer, compile_args["optimizer"]
         self.compile_args = compile_args
+        self._optimizer = innermost(optimizer)
         self.engine = None
+        if self._optimizer is before:
+            reset_optimizer(optimizer, self.network.trainable_variables)
         if self.strategy is not None:
             _ = self.placement  # which refuses what this engine cannot follow
 
@@ -288,17 +299,38 @@ class Session:
         )
 
     def _initial_weights(self, sample: GrossSet) -> list[Weights]:
-        """The model's own weights for all, or fresh ones from a function."""
-        weights: list[Weights] = [self.network.get_weights()]
-        for task in range(1, self.settings.num_tasks):
-            if self.model_fn is None:
-                weights.append(weights[0])
-                continue
-            with default_seeds_from(self.settings.seed, task):
-                network = self.model_fn()
-                build_network(network, sample)
-            weights.append(network.get_weights())
-        return weights
+        """The model's own weights for all, or fresh ones from a function.
+
+        Weights that were loaded into a function's model are the model's own.
+        """
+        num_tasks = self.settings.num_tasks
+        own: Weights = self.network.get_weights()
+        if self.model_fn is None or self._is_loaded(self.model_fn, sample):
+            return [own] * num_tasks
+        others = (
+            self._call(self.model_fn, task, sample).get_weights()
+            for task in range(1, num_tasks)
+        )
+        return [own, *others]
+
+    def _is_loaded(
+        self, model_fn: Callable[[], keras.Model], sample: GrossSet
+    ) -> bool:
+        """Whether somebody has changed what the function returned."""
+        if self._given_digest is not None:
+            return self._digest() != self._given_digest
+        # It was not built then. Somebody may have built it, and loaded it.
+        like = self._call(model_fn, 0, sample).get_weights()
+        return not all(map(np.array_equal, self.network.get_weights(), like))
+
+    def _call(
+        self, model_fn: Callable[[], keras.Model], task: int, sample: GrossSet
+    ) -> keras.Model:
+        """The model that a function returns under the seed of a task."""
+        with default_seeds_from(self.settings.seed, task):
+            network = model_fn()
+            build_network(network, sample)
+        return network
 
     def begin_round(self) -> Population:
         """Returns the population to start a round from."""

@@ -364,6 +364,20 @@ def test_compiling_again_keeps_the_weights_and_resets_the_optimizer():
     assert model.optimizer.iterations.numpy() <= 9
 
 
+def test_compiling_the_same_optimizer_again_resets_it():
+    optimizer = keras.optimizers.SGD(0.1, momentum=0.9)
+    model = compiled(amto(), optimizer=optimizer)
+    fit(model)
+    assert np.any(optimizer.momentums[0].numpy())
+    optimizer.learning_rate = 0.01
+    compiled(model, optimizer=optimizer)
+    assert optimizer.iterations.numpy() == 0
+    assert not any(np.any(slot.numpy()) for slot in optimizer.momentums)
+    assert optimizer.learning_rate.numpy() == np.float32(0.01)
+    for slots in starts_of_a_fit(model, "optimizer"):
+        assert not any(map(np.any, slots))
+
+
 def test_layers_unfrozen_between_two_fits_train_in_the_second():
     base = keras.Sequential(
         [keras.Input((64,)), keras.layers.Dense(8, "relu")], name="base"
@@ -423,21 +437,35 @@ def test_after_an_interruption_weights_can_be_set_and_training_goes_on():
     assert [r.round for r in model.ledger] == list(range(len(model.ledger)))
 
 
+def starts_of_a_fit(model, what="weights"):
+    """What each task's master is before the first step of a `fit`."""
+    starts = []
+
+    class Watch(keras_amto.callbacks.RoundCallback):
+        def on_round_begin(self, round):
+            starts.extend(
+                [value.numpy() for value in getattr(master, what)]
+                for master in self.model._session.population.masters
+            )
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fit(model, callbacks=[Watch()])
+    return starts
+
+
 @pytest.mark.parametrize("again", [False, True])
 def test_weights_loaded_after_a_fit_are_what_trains_on(tmp_path, again):
     model = compiled(amto())
     fit(model)
     other = compiled(amto())
+    fit(other)  # Keras asks of both that their optimizers have made steps
     other.save_weights(tmp_path / "other.weights.h5")
     model.load_weights(tmp_path / "other.weights.h5")
     if again:
         compiled(model)
-    still = keras.callbacks.LearningRateScheduler(lambda epoch, rate: 0.0)
-    fit(model, callbacks=[still])
-    for task in range(3):
-        for a, b in zip(
-            model.get_task_weights(task), other.get_weights(), strict=True
-        ):
+    for start in starts_of_a_fit(model):
+        for a, b in zip(start, other.get_weights(), strict=True):
             np.testing.assert_array_equal(a, b)
 
 
@@ -535,6 +563,27 @@ def test_a_function_is_called_once_a_task_under_its_seed():
     assert np.abs(first[1] - first[2]).max() > 0.01
     for a, b in zip(first, second, strict=True):
         np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize("built", [True, False])
+def test_weights_loaded_into_a_functions_model_are_what_all_start_from(built):
+    def make():
+        if built:
+            return mlp()
+        return keras.Sequential([keras.layers.Dense(10, "softmax")])
+
+    other = make()
+    other.build((None, 64))
+    for load in (False, True):
+        model = compiled(amto(make))
+        model.best_model.build((None, 64))
+        if load:
+            model.best_model.set_weights(other.get_weights())
+        first, *others = starts_of_a_fit(model)
+        if load:
+            assert all(map(np.array_equal, first, other.get_weights()))
+        for weights in others:
+            assert all(map(np.array_equal, weights, first)) is load
 
 
 def test_a_function_leaves_global_random_numbers_alone():

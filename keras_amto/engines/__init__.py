@@ -7,6 +7,11 @@ from keras_amto.engines.augmentation import check_augment
 from keras_amto.engines.cloning import build_network
 from keras_amto.engines.cloning import refuse_misfit
 from keras_amto.engines.engine import Engine
+from keras_amto.engines.optimizers import current_learning_rate
+from keras_amto.engines.optimizers import innermost
+from keras_amto.engines.optimizers import refuse_optimizer
+from keras_amto.engines.optimizers import replica_optimizer_variables
+from keras_amto.engines.optimizers import reset_optimizer
 from keras_amto.engines.records import EvaluationJob
 from keras_amto.engines.records import Logs
 from keras_amto.engines.records import OnProgress
@@ -14,11 +19,9 @@ from keras_amto.engines.records import Replica
 from keras_amto.engines.records import TaskState
 from keras_amto.engines.records import Trained
 from keras_amto.engines.records import TrainingJob
+from keras_amto.engines.variables import to_numpy
 from keras_amto.engines.workers import WorkerFactory
-from keras_amto.engines.workers import current_learning_rate
 from keras_amto.engines.workers import default_seeds_from
-from keras_amto.engines.workers import replica_optimizer_variables
-from keras_amto.engines.workers import to_numpy
 from keras_amto.placement import Placement
 from keras_amto.tasks import GrossSet
 
@@ -126,10 +129,13 @@ __all__ = [
     "check_augment",
     "current_learning_rate",
     "default_seeds_from",
+    "innermost",
     "make_engine",
     "refuse_engine",
     "refuse_misfit",
+    "refuse_optimizer",
     "replica_optimizer_variables",
+    "reset_optimizer",
     "resolve_engine",
     "to_numpy",
 ]

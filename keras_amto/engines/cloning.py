@@ -6,12 +6,14 @@ import os
 import tempfile
 import warnings
 from collections.abc import Callable
+from collections.abc import Iterator
 from typing import Any
 
 import keras
 import numpy as np
 
 from keras_amto.engines.out_of_memory import is_out_of_memory
+from keras_amto.engines.variables import to_numpy
 
 Scope = Callable[[], contextlib.AbstractContextManager[Any]]
 
@@ -19,10 +21,13 @@ Scope = Callable[[], contextlib.AbstractContextManager[Any]]
 def build_network(model: keras.Model, sample: Any) -> None:
     """Builds a model from a batch of data, where it is not built yet.
 
+    A subclassed model may call itself built while its layers are not, as after
+    `model.build(input_shape)` without a `build` of its own: then they are.
+
     Raises:
         ValueError: if the model cannot be called on the data.
     """
-    if model.built:
+    if _is_built(model):
         return
     try:
         model(keras.tree.map_structure(keras.ops.convert_to_tensor, sample.x))
@@ -36,6 +41,12 @@ def build_network(model: keras.Model, sample: Any) -> None:
         ) from error
 
 
+def _is_built(layer: keras.Layer) -> bool:
+    return layer.built and all(
+        _is_built(inner) for inner in getattr(layer, "layers", ())
+    )
+
+
 def refuse_misfit(model: keras.Model, sample: Any) -> None:
     """Raises where a built model does not take the data.
 
@@ -47,7 +58,7 @@ def refuse_misfit(model: keras.Model, sample: Any) -> None:
         ValueError: if the model cannot be called on it.
     """
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), _unchanged(model):
             warnings.simplefilter("ignore")  # the error says it
             answers = _answer(model, sample)
             keras.tree.map_structure(keras.ops.convert_to_numpy, answers)
@@ -129,8 +140,17 @@ def _same_network(prototype: keras.Model, clone: keras.Model) -> str | None:
     return None
 
 
-def _copy_trainable(prototype: keras.Layer, clone: keras.Layer) -> None:
-    """Freezes what the prototype has frozen, the outer layers first."""
+def _copy_trainable(prototype: keras.Model, clone: keras.Model) -> None:
+    """Freezes what the prototype has frozen: layers, then single variables."""
+    _copy_trainable_layers(prototype, clone)
+    # Afterwards, since a layer passes what it is told on to its variables.
+    for one, other in zip(prototype.weights, clone.weights, strict=True):
+        if other.trainable != one.trainable:
+            other.trainable = one.trainable
+
+
+def _copy_trainable_layers(prototype: keras.Layer, clone: keras.Layer) -> None:
+    """Freezes the layers that the prototype has frozen, outer ones first."""
     if clone.trainable != prototype.trainable:
         clone.trainable = prototype.trainable
     for one, other in zip(
@@ -138,7 +158,7 @@ def _copy_trainable(prototype: keras.Layer, clone: keras.Layer) -> None:
         getattr(clone, "layers", []),
         strict=True,
     ):
-        _copy_trainable(one, other)
+        _copy_trainable_layers(one, other)
 
 
 def _copy_state(prototype: keras.Model, clone: keras.Model) -> None:
@@ -160,19 +180,31 @@ def _same_answers(
     prototype: keras.Model, clone: keras.Model, sample: Any
 ) -> str | None:
     """Compares what two networks of equal weights answer to a sample."""
-    first, again, got = (
-        [
-            keras.ops.convert_to_numpy(output)
-            for output in keras.tree.flatten(_answer(model, sample))
-        ]
-        for model in (prototype, prototype, clone)
-    )
+    with _unchanged(prototype):
+        first, again, got = (
+            [
+                keras.ops.convert_to_numpy(output)
+                for output in keras.tree.flatten(_answer(model, sample))
+            ]
+            for model in (prototype, prototype, clone)
+        )
     for one, two, three in zip(first, again, got, strict=True):
         if not np.allclose(one, two, equal_nan=True):
             return None  # it draws random numbers: there is nothing to compare
         if not np.allclose(one, three, rtol=1e-3, atol=1e-3, equal_nan=True):
             return "a network that answers otherwise with the same weights"
     return None
+
+
+@contextlib.contextmanager
+def _unchanged(model: keras.Model) -> Iterator[None]:
+    """Undoes what calls change in a model: counters and seed generators."""
+    kept = [(v, to_numpy(v)) for v in model.variables if not v.trainable]
+    try:
+        yield
+    finally:
+        for variable, value in kept:
+            variable.assign(value)
 
 
 def _answer(model: keras.Model, sample: Any) -> Any:
@@ -209,10 +241,18 @@ def clone_compile_args(
         return metric
 
     args = dict(compile_args)
-    args["optimizer"] = _clone(args["optimizer"], "optimizer", scope)
+    args["optimizer"] = clone_optimizer(args["optimizer"], scope)
     for name in ("metrics", "weighted_metrics"):
         args[name] = keras.tree.map_structure(clone_metric, args[name])
     return args
+
+
+def clone_optimizer(
+    optimizer: keras.optimizers.Optimizer,
+    scope: Scope = contextlib.nullcontext,
+) -> keras.optimizers.Optimizer:
+    """Returns an optimizer of the same configuration, not built."""
+    return _clone(optimizer, "optimizer", scope)
 
 
 def _clone(instance: Any, label: str, scope: Scope) -> Any:

@@ -13,9 +13,10 @@ from keras_amto.engines.records import Replica
 from keras_amto.engines.records import TaskState
 from keras_amto.engines.records import Trained
 from keras_amto.engines.sequential import SequentialEngine
+from keras_amto.engines.variables import to_numpy
 from keras_amto.engines.workers import WorkerFactory
+from keras_amto.engines.workers import evaluation_seeds
 from keras_amto.engines.workers import task_seeds
-from keras_amto.engines.workers import to_numpy
 from keras_amto.tasks import BatchWindow
 from keras_amto.tasks import GrossSet
 from keras_amto.tasks import Samples
@@ -128,6 +129,10 @@ class PortableEngine(SequentialEngine):
         results = []
         for replica in replicas:
             self._load(replica)
+            _assign(
+                self._worker.seeds,
+                evaluation_seeds(self._worker.seeds, samples.seed),
+            )
             logs = self._worker.model.evaluate(
                 given.x,
                 given.y,

@@ -16,7 +16,10 @@ from keras_amto.algorithm import random_stream
 from keras_amto.engines.cloning import Scope
 from keras_amto.engines.cloning import clone_compile_args
 from keras_amto.engines.cloning import clone_network
+from keras_amto.engines.optimizers import exclude_alike
+from keras_amto.engines.optimizers import replica_optimizer_variables
 from keras_amto.engines.out_of_memory import explained_out_of_memory
+from keras_amto.engines.variables import difference
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -97,6 +100,7 @@ class WorkerFactory:
         compile_args = clone_compile_args(self.compile_args, scope)
         with scope():
             model.compile(**compile_args)
+            exclude_alike(self.compile_args["optimizer"], self.prototype, model)
             model.optimizer.build(model.trainable_variables)
         names = list(evaluate_once(model, sample))
         if "loss" not in names:
@@ -110,41 +114,36 @@ class WorkerFactory:
             model=model,
             weights=tuple(model.weights),
             optimizer=replica_optimizer_variables(model.optimizer),
-            seeds=_difference(model.variables, model.weights),
+            seeds=difference(model.variables, model.weights),
             metrics=tuple(model.metrics_variables),
         )
         return worker, names
-
-
-def replica_optimizer_variables(
-    optimizer: keras.optimizers.Optimizer,
-) -> tuple[keras.Variable, ...]:
-    """Returns the optimizer's variables without the learning rate."""
-    return _difference(optimizer.variables, [optimizer.learning_rate])
-
-
-def current_learning_rate(
-    optimizer: keras.optimizers.Optimizer,
-) -> float | None:
-    """Returns the learning rate, or `None` where a schedule sets it."""
-    rate = optimizer.learning_rate
-    if any(rate is variable for variable in optimizer.variables):
-        return float(to_numpy(rate))
-    return None
-
-
-def to_numpy(variable: keras.Variable) -> Any:
-    """Returns a copy of the value of a variable."""
-    # Not `np.array(variable)`, nor what calls it: the method lacks the keyword
-    # `copy` that NumPy 2 asks for, and warns about.
-    return np.array(variable.__array__())
 
 
 def task_seeds(
     variables: Sequence[keras.Variable], task: int, seed: int
 ) -> list[Any]:
     """Returns a task's values for the seed generators of a worker."""
-    stream = random_stream(seed, Purpose.LAYER_SEEDS, task)
+    return _fresh_seeds(
+        variables, random_stream(seed, Purpose.LAYER_SEEDS, task)
+    )
+
+
+def evaluation_seeds(
+    variables: Sequence[keras.Variable], seed: int
+) -> list[Any]:
+    """Returns the values from which every evaluation on some samples starts.
+
+    Args:
+        variables: The seed generators of a worker.
+        seed: Integer, `Samples.seed`.
+    """
+    return _fresh_seeds(variables, np.random.default_rng(seed))
+
+
+def _fresh_seeds(
+    variables: Sequence[keras.Variable], stream: np.random.Generator
+) -> list[Any]:
     values = []
     for variable in variables:
         # A Keras seed generator holds a seed and a counter that starts at 0.
@@ -170,9 +169,3 @@ def default_seeds_from(seed: int, task: int) -> Iterator[None]:
     finally:
         random.setstate(python_state)
         np.random.set_state(numpy_state)
-
-
-def _difference(variables: Any, without: Any) -> tuple[keras.Variable, ...]:
-    # By identity: `==` on Keras variables compares their values.
-    excluded = {id(variable) for variable in without}
-    return tuple(v for v in variables if id(v) not in excluded)

@@ -1,0 +1,118 @@
+"""What a user's optimizer holds beyond its configuration."""
+
+from collections.abc import Iterator
+from collections.abc import Sequence
+
+import keras
+
+from keras_amto.engines.cloning import clone_optimizer
+from keras_amto.engines.variables import difference
+from keras_amto.engines.variables import to_numpy
+
+
+def refuse_optimizer(optimizer: keras.optimizers.Optimizer) -> None:
+    """Raises for an optimizer that AMTO cannot copy for each worker.
+
+    Raises:
+        ValueError: if it is a `keras.optimizers.MultiOptimizer`, or wraps one.
+    """
+    for each in _wrapped(optimizer):
+        if isinstance(each, keras.optimizers.MultiOptimizer):
+            raise ValueError(
+                "A MultiOptimizer has a learning rate and a state for each of "
+                "its optimizers, but AMTO has one learning rate for all "
+                "networks, which callbacks set. "
+                f"Received: optimizer={optimizer!r}. "
+                "Expected: one optimizer; `exclude_from_weight_decay` and "
+                "`trainable` tell variables apart."
+            )
+
+
+def replica_optimizer_variables(
+    optimizer: keras.optimizers.Optimizer,
+) -> tuple[keras.Variable, ...]:
+    """Returns the optimizer's variables without the learning rate."""
+    return difference(optimizer.variables, [optimizer.learning_rate])
+
+
+def current_learning_rate(
+    optimizer: keras.optimizers.Optimizer,
+) -> float | None:
+    """Returns the learning rate, or `None` where a schedule sets it."""
+    rate = optimizer.learning_rate
+    if any(rate is variable for variable in optimizer.variables):
+        return float(to_numpy(rate))
+    return None
+
+
+def exclude_alike(
+    optimizer: keras.optimizers.Optimizer,
+    network: keras.Model,
+    clone: keras.Model,
+) -> None:
+    """Lets a clone's optimizer decay the weights that the original decays.
+
+    Keras keeps what `exclude_from_weight_decay` was given out of an optimizer's
+    configuration, so a clone does not know of it.
+
+    Args:
+        optimizer: The original, which may name variables of `network`.
+        network: The network that the original belongs to.
+        clone: A network like it, compiled with an optimizer that is a clone of
+            the original and not built.
+    """
+    # Private, and asked in this place alone: Keras has no public way to say
+    # which variables are excluded. A test notices if it moves.
+    decays = innermost(optimizer)._use_weight_decay
+    innermost(clone.optimizer).exclude_from_weight_decay(
+        var_list=[
+            other
+            for one, other in zip(
+                network.trainable_variables,
+                clone.trainable_variables,
+                strict=True,
+            )
+            if not decays(one)
+        ]
+    )
+
+
+def reset_optimizer(
+    optimizer: keras.optimizers.Optimizer,
+    variables: Sequence[keras.Variable],
+) -> None:
+    """Gives an optimizer the state of one that was just built.
+
+    The learning rate stays: it belongs to the user and to callbacks. One that
+    is not built, or was built for other variables, stays as it is.
+
+    Args:
+        optimizer: The optimizer.
+        variables: The trainable variables that it is for.
+    """
+    optimizer = innermost(optimizer)
+    if not optimizer.built:
+        return
+    fresh = clone_optimizer(optimizer)
+    fresh.build(variables)
+    old, new = map(replica_optimizer_variables, (optimizer, fresh))
+    if [v.shape for v in old] == [v.shape for v in new]:
+        for variable, value in zip(old, new, strict=True):
+            variable.assign(value)
+
+
+def innermost(
+    optimizer: keras.optimizers.Optimizer,
+) -> keras.optimizers.Optimizer:
+    """Returns the optimizer that others, as for loss scaling, are round."""
+    *_, found = _wrapped(optimizer)
+    return found
+
+
+def _wrapped(
+    optimizer: keras.optimizers.Optimizer,
+) -> Iterator[keras.optimizers.Optimizer]:
+    """The optimizer, the one that it wraps, and so on."""
+    while optimizer is not None:
+        yield optimizer
+        optimizer = getattr(optimizer, "inner_optimizer", None)

@@ -1,0 +1,23 @@
+"""Keras variables as values, and as members of sets."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import keras
+import numpy as np
+
+
+def to_numpy(variable: keras.Variable) -> Any:
+    """Returns a copy of the value of a variable."""
+    # Not `np.array(variable)`, nor what calls it: the method lacks the keyword
+    # `copy` that NumPy 2 asks for, and warns about.
+    return np.array(variable.__array__())
+
+
+def difference(
+    variables: Iterable[keras.Variable], without: Iterable[Any]
+) -> tuple[keras.Variable, ...]:
+    """Returns the variables that are not among others, in their order."""
+    # By identity: `==` on Keras variables compares their values.
+    excluded = {id(variable) for variable in without}
+    return tuple(v for v in variables if id(v) not in excluded)
