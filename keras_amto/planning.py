@@ -20,6 +20,7 @@ from keras_amto.tasks import Samples
 from keras_amto.tasks import SampleSet
 from keras_amto.tasks import Task
 from keras_amto.tasks import TrainingBatches
+from keras_amto.tasks import evaluation_seed
 from keras_amto.tasks import in_order
 from keras_amto.tasks import is_dataset
 from keras_amto.tasks import read_gross_set
@@ -77,7 +78,11 @@ class FitPlan:
     def validation_samples(self, task: int) -> Samples:
         """Returns D_m^v of a task in batches."""
         indices = self.tasks[task].validation_indices
-        return Samples(self.data, in_order(indices, self.validation_batch_size))
+        return Samples(
+            self.data,
+            in_order(indices, self.validation_batch_size),
+            evaluation_seed(self.settings.seed, task),
+        )
 
     def sample_batch(self) -> GrossSet:
         """Returns one training batch, to build networks with."""
@@ -180,6 +185,7 @@ def plan_fit(
     requested_validation_batch_size = validation_batch_size
     validation_batch_size = validation_batch_size or batch_size
     held_out = tasks[0].holdout_indices
+    clean_seed = evaluation_seed(settings.seed, settings.num_tasks)
     data.keep(
         np.concatenate([held_out, *(task.validation_indices for task in tasks)])
     )
@@ -200,9 +206,10 @@ def plan_fit(
             batch_size,
             validation_steps,
             settings.memory_limit,
+            clean_seed,
         ),
         holdout=(
-            Samples(data, in_order(held_out, validation_batch_size))
+            Samples(data, in_order(held_out, validation_batch_size), clean_seed)
             if len(held_out)
             else None
         ),
@@ -220,6 +227,7 @@ def _read_validation_data(
     batch_size: int,
     steps: int | None,
     memory_limit: int,
+    seed: int,
 ) -> Samples | None:
     """Reads clean data; a dataset comes in batches of its own, as in Keras."""
     if validation_data is None:
@@ -235,7 +243,7 @@ def _read_validation_data(
     batch_size = requested_batch_size or source_batch_size or batch_size
     size = data.size if steps is None else min(data.size, steps * batch_size)
     data.keep(np.arange(size))
-    return Samples(data, in_order(np.arange(size), batch_size))
+    return Samples(data, in_order(np.arange(size), batch_size), seed)
 
 
 def _parts(validation_data: Any) -> Any:

@@ -32,6 +32,37 @@ def everything() -> keras.Model:
     return keras.Model(inputs, [digit(features), parity(features)])
 
 
+@keras.saving.register_keras_serializable(package="tests")
+class AlwaysDrops(keras.layers.Layer):
+    """Dropout in inference too, and a count of all calls in a weight."""
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.seed_generator = keras.random.SeedGenerator()
+
+    def build(self, input_shape):
+        self.calls = self.add_weight(
+            shape=(), initializer="zeros", trainable=False, name="calls"
+        )
+
+    def call(self, inputs):
+        self.calls.assign_add(1)
+        noise = keras.random.dropout(inputs, 0.5, seed=self.seed_generator)
+        return noise + self.calls / 1000
+
+
+def sampler() -> keras.Model:
+    """A classifier of digits that draws and counts in evaluation."""
+    return keras.Sequential(
+        [
+            keras.Input((64,)),
+            keras.layers.Dense(16, "relu"),
+            AlwaysDrops(),
+            keras.layers.Dense(10, "softmax"),
+        ]
+    )
+
+
 def compiled(model: keras.Model, rate: float = 0.1, **kwargs) -> keras.Model:
     """Compiles a classifier of digits with momentum."""
     arguments = {

@@ -100,12 +100,27 @@ def test_master_and_shadow_see_the_same_and_tasks_do_not(augment, engine):
     assert not np.array_equal(drawn[0], drawn[1])
 
 
-def test_a_function_without_a_seed_is_called_once_for_both():
+def _global_noise(x):
     import tensorflow as tf
 
-    # It draws from a global generator, but one batch serves both replicas.
-    model = fit(lambda x: x + tf.random.normal(tf.shape(x)))
-    first = model.ledger[0]
+    return x + tf.random.normal(tf.shape(x))
+
+
+def _legacy_noise(x, seed):
+    return x + np.random.normal(size=x.shape)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("augment", [_global_noise, _legacy_noise])
+def test_draws_that_no_seed_decides_are_refused(augment, engine):
+    """Else master and shadow would see different batches on two devices."""
+    with pytest.raises(ValueError, match=r"no seed.*Received.*function of \(x"):
+        fit(augment, engine=engine)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_function_that_draws_nothing_needs_no_seed(engine):
+    first = fit(brighter, engine=engine).ledger[0]
     np.testing.assert_array_equal(first.master_losses, first.shadow_losses)
 
 

@@ -22,6 +22,7 @@ class Purpose(enum.IntEnum):
     INITIAL_WEIGHTS = 5
     LAYER_SEEDS = 6
     TEST_SPLIT = 7
+    EVALUATION = 8
 
 
 def random_stream(

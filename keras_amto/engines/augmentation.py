@@ -5,8 +5,14 @@ from collections.abc import Callable
 from typing import Any
 
 import keras
+import numpy as np
+import numpy.typing as npt
 
+from keras_amto.engines.variables import to_numpy
 from keras_amto.tasks import GrossSet
+
+_TRIED = 32  # samples, at most, on which it is tried
+_CALLS = 4  # which all have to answer the same
 
 
 class Augmentation:
@@ -19,8 +25,10 @@ class Augmentation:
 
     Raises:
         TypeError: if it cannot be called.
-        ValueError: if it cannot be called on the data, or gives something of
-            another structure.
+        ValueError: if it cannot be called on the data, gives something of
+            another structure, or draws random numbers from elsewhere than
+            `seeds`: master and shadow would see different batches where they
+            train apart, and a resumed run others than the first.
 
     Attributes:
         seeds: The variables of `TaskState.seeds` that random draws advance.
@@ -34,6 +42,7 @@ class Augmentation:
         self._arguments: dict[str, Any] = {}
         if function is None:
             return
+        sample = sample.sample(_TRIED)
         if isinstance(function, keras.Layer):
             # Engines on several devices draw at the same time.
             layer: Any = _clone(function)
@@ -46,12 +55,14 @@ class Augmentation:
             self.seeds = tuple(
                 v for v in layer.variables if id(v) not in weights
             )
+            self._refuse_other_draws(sample)
             return
         if "seed" in inspect.signature(function).parameters:
             generator = keras.random.SeedGenerator(0)
             self._arguments["seed"] = generator
             self.seeds = (generator.state,)
         self._try(sample)
+        self._refuse_other_draws(sample)
 
     def __call__(self, x: Any) -> Any:
         """Augments the inputs of a batch."""
@@ -72,6 +83,36 @@ class Augmentation:
                 "Expected: a layer or a function that takes x and returns it "
                 "in the same structure."
             ) from error
+
+    def _refuse_other_draws(self, sample: GrossSet) -> None:
+        """Calls it some times from the same seeds, and compares."""
+        start = [to_numpy(variable) for variable in self.seeds]
+        x = keras.tree.map_structure(keras.ops.convert_to_tensor, sample.x)
+        answers = []
+        for _ in range(_CALLS):
+            for variable, value in zip(self.seeds, start, strict=True):
+                variable.assign(value)
+            answers.append(
+                keras.tree.map_structure(keras.ops.convert_to_numpy, self(x))
+            )
+        first, *others = map(keras.tree.flatten, answers)
+        for other in others:
+            if not all(map(_is_equal, first, other)):
+                raise ValueError(
+                    "`augment` draws random numbers that no seed decides, so "
+                    "a master and its shadow would see different batches. "
+                    f"Received: augment={self.function!r}, which gave "
+                    "different answers to the same samples. "
+                    "Expected: a Keras layer, or a function of (x, seed) that "
+                    "draws from `seed` alone, as "
+                    "keras.random.normal(shape, seed=seed) does."
+                )
+
+
+def _is_equal(one: npt.NDArray[Any], other: npt.NDArray[Any]) -> bool:
+    if one.dtype.kind in "OSU":
+        return np.array_equal(one, other)
+    return one.shape == other.shape and np.allclose(one, other, equal_nan=True)
 
 
 def _clone(layer: keras.Layer) -> keras.Layer:

@@ -23,6 +23,7 @@ from keras_amto.engines.records import Trained
 from keras_amto.engines.sequential import SequentialEngine
 from keras_amto.engines.workers import Worker
 from keras_amto.engines.workers import WorkerFactory
+from keras_amto.engines.workers import evaluation_seeds
 from keras_amto.engines.workers import task_seeds
 from keras_amto.tasks import BatchWindow
 from keras_amto.tasks import GrossSet
@@ -134,6 +135,10 @@ class TensorFlowEngine(SequentialEngine):
         workers = self._load(replicas)
         for worker in workers:
             worker.model.reset_metrics()
+            _assign(worker.seeds, evaluation_seeds(worker.seeds, samples.seed))
+        # A network may count or adapt while it is evaluated. What it keeps of
+        # that is no part of the replica.
+        self._loaded = [None] * len(self._workers)
         return self._run(
             "evaluate", workers, samples.data, samples.batches, on_progress
         )

@@ -7,6 +7,7 @@ from keras_amto.tasks.batches import in_order
 from keras_amto.tasks.gross_set import GrossSet
 from keras_amto.tasks.sample_set import SampleSet
 from keras_amto.tasks.samples import Samples
+from keras_amto.tasks.samples import evaluation_seed
 from keras_amto.tasks.sources import MEMORY_LIMIT
 from keras_amto.tasks.sources import is_dataset
 from keras_amto.tasks.sources import read_gross_set
@@ -24,6 +25,7 @@ __all__ = [
     "Task",
     "TrainingBatches",
     "class_labels",
+    "evaluation_seed",
     "in_order",
     "is_dataset",
     "read_gross_set",

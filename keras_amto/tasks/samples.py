@@ -2,6 +2,8 @@
 
 import dataclasses
 
+from keras_amto.algorithm import Purpose
+from keras_amto.algorithm import random_stream
 from keras_amto.tasks.batches import BatchWindow
 from keras_amto.tasks.sample_set import SampleSet
 
@@ -13,7 +15,21 @@ class Samples:
     Attributes:
         data: The set.
         batches: The batches, as positions in it.
+        seed: Integer, the only source of what layers draw in evaluation. Every
+            network that is evaluated on these samples draws the same.
     """
 
     data: SampleSet
     batches: BatchWindow
+    seed: int = 0
+
+
+def evaluation_seed(seed: int, number: int) -> int:
+    """Returns the `Samples.seed` of one of the sets of a run.
+
+    Args:
+        seed: Integer, the seed of the run.
+        number: Integer, m for D_m^v, M for the clean set.
+    """
+    stream = random_stream(seed, Purpose.EVALUATION, number)
+    return int(stream.integers(2**31))

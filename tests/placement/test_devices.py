@@ -50,6 +50,11 @@ def test_the_compared_runs_accept_and_refuse_shadows(directory):
     assert not accepted.all()
 
 
+def test_placement_changes_nothing_that_layers_draw_in_evaluation(directory):
+    one, three = outcomes(directory, "1,3", "--draws").values()
+    assert one == three
+
+
 def test_placement_changes_nothing_under_xla(directory):
     one, two = outcomes(directory, "1,2", "--jit").values()
     assert one["jit"]

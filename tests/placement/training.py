@@ -1,6 +1,6 @@
 """A training process of its own, since devices are set up once a process.
 
-    python -m tests.placement.training RESULT DEVICES [--jit] [--again]
+    python -m tests.placement.training RESULT DEVICES [--jit|--again|--draws]
 
 Trains on real digits with all that keeps state, once for each number of logical
 CPU devices in DEVICES (as in `1,2,8`), and writes what the runs have come to.
@@ -21,6 +21,7 @@ import tensorflow as tf
 
 import keras_amto
 from tests.data import digits
+from tests.networks import sampler
 
 NUM_TASKS = 4
 
@@ -39,11 +40,13 @@ def make_network():
     )
 
 
-def make_model(strategy=None, jit_compile="auto", **settings):
+def make_model(
+    strategy=None, jit_compile="auto", network=make_network, **settings
+):
     """Returns a compiled model, the same in every process."""
     keras.utils.set_random_seed(3)
     model = keras_amto.AMTOModel(
-        make_network(),
+        network(),
         **(dict(num_tasks=NUM_TASKS, transfer_interval=4, seed=5) | settings),
         strategy=strategy,
     )
@@ -137,6 +140,7 @@ def main():
     parser.add_argument("devices")
     parser.add_argument("--jit", action="store_true")
     parser.add_argument("--again", action="store_true")
+    parser.add_argument("--draws", action="store_true")
     options = parser.parse_args()
     counts = [int(count) for count in options.devices.split(",")]
     (cpu,) = tf.config.list_physical_devices("CPU")
@@ -148,7 +152,13 @@ def main():
         tf.config.experimental.enable_op_determinism()
     outcomes = {}
     for count in counts:
-        model = train(make_model(strategy_over(count), options.jit or "auto"))
+        model = train(
+            make_model(
+                strategy_over(count),
+                options.jit or "auto",
+                sampler if options.draws else make_network,
+            )
+        )
         print(model.placement, file=sys.stderr)
         outcome = result(model) | {"jit": compiled_by_xla(model)}
         if options.again:
