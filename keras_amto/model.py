@@ -25,7 +25,7 @@ from keras_amto.placement import Placement
 from keras_amto.planning import plan_fit
 from keras_amto.running import run_fit
 from keras_amto.session import Session
-from keras_amto.strategies import refuse_scope
+from keras_amto.strategies import outside_scope
 from keras_amto.strategies import resolve_strategy
 from keras_amto.tasks import MEMORY_LIMIT
 from keras_amto.tasks import Task
@@ -375,11 +375,10 @@ class AMTOModel(keras.Model):
                 "The model is not compiled. Received: a call of `fit`. "
                 "Expected: a call of `compile` first."
             )
-        refuse_scope()
         arrangement = arrange(callbacks, verbose)
         limit = keras.config.max_epochs()  # for debugging runs
         epochs = epochs if limit is None else min(epochs, limit)
-        with self._session.connected():
+        with outside_scope(), self._session.connected():
             plan = plan_fit(
                 self._session.settings,
                 x,

@@ -16,6 +16,7 @@ from keras_amto.algorithm import initial_relationships
 from keras_amto.arguments import Settings
 from keras_amto.engines import Engine
 from keras_amto.engines import Replica
+from keras_amto.engines import Scope
 from keras_amto.engines import WorkerFactory
 from keras_amto.engines import build_network
 from keras_amto.engines import default_seeds_from
@@ -25,6 +26,7 @@ from keras_amto.engines import refuse_misfit
 from keras_amto.engines import replica_optimizer_variables
 from keras_amto.engines import reset_optimizer
 from keras_amto.engines import resolve_engine
+from keras_amto.engines import symbolic
 from keras_amto.engines import to_numpy
 from keras_amto.finalists import Finalists
 from keras_amto.ledger import Ledger
@@ -32,6 +34,7 @@ from keras_amto.ledger import Record
 from keras_amto.placement import Placement
 from keras_amto.population import Population
 from keras_amto.strategies import cluster_of
+from keras_amto.strategies import current_scope
 from keras_amto.strategies import placement_under
 from keras_amto.tasks import GrossSet
 from keras_amto.tasks import Task
@@ -91,6 +94,8 @@ class Session:
         # That of the network as the function returned it, where it was built.
         is_given = model_fn is not None and network.built
         self._given_digest = self._digest() if is_given else None
+        # That in which the last `compile` was, where optimizers make variables.
+        self._scope: Scope = contextlib.nullcontext
         # That of the last `compile`, without what Keras wraps it in.
         self._optimizer: keras.optimizers.Optimizer | None = None
         # The tasks' weights while no engine holds them: after `compile`.
@@ -139,6 +144,7 @@ class Session:
             ]
         before, optimizer = self._optimizer, compile_args["optimizer"]
         self.compile_args = compile_args
+        self._scope = current_scope()
         self._optimizer = innermost(optimizer)
         self.engine = None
         if self._optimizer is before:
@@ -160,7 +166,7 @@ class Session:
         """
         self._build(sample)
         changed = self._was_changed()
-        inputs = keras.tree.map_structure(_symbolic, sample.x)
+        inputs = symbolic(sample.x)
         if _specs(inputs) != _specs(self.inputs):
             refuse_misfit(self.network, sample)
         self.inputs = inputs
@@ -245,15 +251,10 @@ class Session:
     def _build(self, sample: GrossSet) -> None:
         with default_seeds_from(self.settings.seed, task=0):
             build_network(self.network, sample)
-        if not self.network.trainable_variables:
-            raise ValueError(
-                f"The model {self.network.name!r} has nothing to train. "
-                "Received: a model without trainable weights. "
-                "Expected: at least one trainable layer."
-            )
         optimizer = self.compile_args["optimizer"]
         if not optimizer.built:
-            optimizer.build(self.network.trainable_variables)
+            with self._scope():
+                optimizer.build(self.network.trainable_variables)
 
     def _populate(
         self, engine: Engine, sample: GrossSet, changed: bool
@@ -464,10 +465,3 @@ def _specs(inputs: Any) -> Any:
     return keras.tree.map_structure(
         lambda t: None if t is None else f"{t.dtype}{t.shape}", inputs
     )
-
-
-def _symbolic(array: npt.NDArray[Any]) -> keras.KerasTensor:
-    """A symbolic tensor like the samples of an array."""
-    is_text = array.dtype.kind in "OSU"
-    dtype = "string" if is_text else str(array.dtype)
-    return keras.KerasTensor((None, *array.shape[1:]), dtype)

@@ -1,11 +1,14 @@
 """What a `tf.distribute.Strategy` says about devices and worker processes."""
 
+import contextlib
 import sys
+from collections.abc import Iterator
 from typing import Any
 
 import keras
 
 from keras_amto.cluster import Cluster
+from keras_amto.engines import Scope
 from keras_amto.placement import Placement
 from keras_amto.placement import place
 
@@ -66,20 +69,32 @@ def resolve_strategy(strategy: Any) -> Any:
     return strategy
 
 
-def refuse_scope() -> None:
-    """Raises within the scope of a strategy, where workers cannot be made.
+def current_scope() -> Scope:
+    """Returns what makes the scope anew in which the caller is."""
+    tf = sys.modules.get("tensorflow")
+    if tf is None or not tf.distribute.has_strategy():
+        return contextlib.nullcontext
+    scope: Scope = tf.distribute.get_strategy().scope
+    return scope
 
-    Raises:
-        ValueError: if the caller is in one.
+
+@contextlib.contextmanager
+def outside_scope() -> Iterator[None]:
+    """Leaves the scope of a strategy for a while, where the caller is in one.
+
+    Every worker is made in the scope of its own device, and scopes do not nest.
     """
     tf = sys.modules.get("tensorflow")
-    if tf is not None and tf.distribute.has_strategy():
-        raise ValueError(
-            "Every worker is made in the scope of its own device, and scopes "
-            "do not nest. Received: a call of `fit` within the scope of "
-            f"{tf.distribute.get_strategy()!r}. "
-            "Expected: `fit` after `with strategy.scope():`, not inside it."
-        )
+    if tf is None or not tf.distribute.has_strategy():
+        yield
+        return
+    # Private, and used in this place alone: a scope belongs to TensorFlow's
+    # default graph, and no public name makes another one the default while
+    # operations run eagerly. A test notices if it moves.
+    from tensorflow.python.eager.context import eager_mode
+
+    with tf.Graph().as_default(), eager_mode():
+        yield
 
 
 def cluster_of(strategy: Any) -> Cluster | None:

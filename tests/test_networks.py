@@ -247,6 +247,47 @@ def test_a_model_that_is_not_built_is_built_from_the_data(tmp_path):
     assert_export_equals(amto, x, tmp_path / "served")
 
 
+class BuiltInName(keras.Model):
+    """Has no `build` of its own: Keras' builds the model, not its layers."""
+
+    def __init__(self):
+        super().__init__()
+        self.dense = keras.layers.Dense(10, "softmax")
+        self.calls = self.add_weight(
+            shape=(), initializer="zeros", trainable=False
+        )
+
+    def call(self, inputs):
+        self.calls.assign_add(1)
+        return self.dense(inputs)
+
+
+def test_a_model_whose_layers_are_not_built_is_built_from_the_data():
+    network = BuiltInName()
+    with pytest.warns(UserWarning, match="marked as built"):
+        network.build((None, 64))
+    assert not network.dense.built
+    x, y = digits(40)
+    counts = []
+    count = keras.callbacks.LambdaCallback(
+        on_train_batch_end=lambda batch, logs: counts.append(
+            int(network.calls.numpy())
+        )
+    )
+    amto = compiled(keras_amto.AMTOModel(network, num_tasks=2, seed=0))
+    amto.fit(x, y, steps_per_epoch=3, verbose=0, callbacks=[count])
+    assert counts == [1, 2, 3]  # neither building nor evaluating counts
+
+
+def test_a_model_without_trainable_weights_is_a_warning_as_in_keras():
+    network = mlp()
+    network.trainable = False
+    x, y = digits(40)
+    with pytest.warns(UserWarning, match="any trainable weights"):
+        amto = one_round(network, x, y)
+    assert len(amto.ledger) == 1
+
+
 def test_a_loss_and_an_optimizer_that_are_not_registered():
     class Optimizer(keras.optimizers.SGD):
         pass

@@ -4,8 +4,10 @@ import keras
 
 from keras_amto.cluster import Cluster
 from keras_amto.engines.augmentation import check_augment
+from keras_amto.engines.cloning import Scope
 from keras_amto.engines.cloning import build_network
 from keras_amto.engines.cloning import refuse_misfit
+from keras_amto.engines.cloning import symbolic
 from keras_amto.engines.engine import Engine
 from keras_amto.engines.optimizers import current_learning_rate
 from keras_amto.engines.optimizers import innermost
@@ -121,6 +123,7 @@ __all__ = [
     "Logs",
     "OnProgress",
     "Replica",
+    "Scope",
     "TaskState",
     "Trained",
     "TrainingJob",
@@ -137,5 +140,6 @@ __all__ = [
     "replica_optimizer_variables",
     "reset_optimizer",
     "resolve_engine",
+    "symbolic",
     "to_numpy",
 ]

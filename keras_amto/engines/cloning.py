@@ -11,6 +11,7 @@ from typing import Any
 
 import keras
 import numpy as np
+import numpy.typing as npt
 
 from keras_amto.engines.out_of_memory import is_out_of_memory
 from keras_amto.engines.variables import to_numpy
@@ -30,7 +31,9 @@ def build_network(model: keras.Model, sample: Any) -> None:
     if _is_built(model):
         return
     try:
-        model(keras.tree.map_structure(keras.ops.convert_to_tensor, sample.x))
+        # As Keras does: a call with values would count as one, in a model that
+        # counts them.
+        _call(model, symbolic(sample.x, sample.size))
     except Exception as error:
         shapes = keras.tree.map_structure(np.shape, sample.x)
         raise ValueError(
@@ -39,6 +42,22 @@ def build_network(model: keras.Model, sample: Any) -> None:
             f"Received: x with batches of shape {shapes}. "
             "Expected: a model that accepts such inputs."
         ) from error
+
+
+def symbolic(x: Any, batch_size: int | None = None) -> Any:
+    """Returns symbolic tensors like samples, in their structure.
+
+    Args:
+        x: Structure of arrays.
+        batch_size: Integer, their first dimension. Defaults to `None`, any.
+    """
+
+    def like(array: npt.NDArray[Any]) -> keras.KerasTensor:
+        is_text = array.dtype.kind in "OSU"
+        dtype = "string" if is_text else str(array.dtype)
+        return keras.KerasTensor((batch_size, *array.shape[1:]), dtype)
+
+    return keras.tree.map_structure(like, x)
 
 
 def _is_built(layer: keras.Layer) -> bool:
@@ -211,6 +230,10 @@ def _answer(model: keras.Model, sample: Any) -> Any:
     x = keras.tree.map_structure(
         keras.ops.convert_to_tensor, sample.batch(np.arange(1)).x
     )
+    return _call(model, x)
+
+
+def _call(model: keras.Model, x: Any) -> Any:
     if "training" in inspect.signature(model.call).parameters:
         return model(x, training=False)
     return model(x)
@@ -222,8 +245,40 @@ def _clone_uncompiled(model: keras.Model) -> keras.Model:
     compiled, model.compiled = model.compiled, False
     try:
         return keras.models.clone_model(model)
+    except Exception as error:
+        if is_out_of_memory(error):
+            raise
+        clone = _construct_anew(model)
+        if clone is None:
+            raise
+        return clone
     finally:
         model.compiled = compiled
+
+
+def _construct_anew(model: keras.Model) -> keras.Model | None:
+    """Calls a subclass' constructor with what it takes of its configuration.
+
+    Keras calls it with `trainable` and `dtype` too, which a class that is not
+    meant to be saved seldom takes. Whether the outcome is like the model, the
+    caller verifies.
+
+    Returns:
+        The model, or `None` where this is no such class.
+    """
+    parameters = inspect.signature(type(model)).parameters
+    kinds = {parameter.kind for parameter in parameters.values()}
+    if inspect.Parameter.VAR_KEYWORD in kinds:
+        return None
+    try:
+        arguments = {
+            name: keras.saving.deserialize_keras_object(value)
+            for name, value in model.get_config().items()
+            if name in parameters and name not in ("name", "trainable")
+        }
+        return type(model)(**arguments)
+    except Exception:
+        return None
 
 
 def clone_compile_args(

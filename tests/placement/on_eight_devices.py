@@ -139,11 +139,30 @@ def test_a_model_made_in_the_scope_of_a_strategy_uses_it():
     )
 
 
-def test_fit_within_a_scope_is_refused():
+@pytest.mark.parametrize("given", [True, False])
+def test_fit_within_a_scope_is_fit_outside_of_it(given):
     strategy = mirrored(2)
-    model = training.make_model(strategy)
-    with strategy.scope(), pytest.raises(ValueError, match="do not nest"):
+    outside = training.train(training.make_model(strategy))
+    with strategy.scope():
+        model = training.make_model(strategy if given else None)
         training.train(model)
+        assert tf.distribute.get_strategy() is strategy
+        x, y = digits(100)
+        np.testing.assert_allclose(
+            model.evaluate(x, y, verbose=0), outside.evaluate(x, y, verbose=0)
+        )
+    assert (
+        training.result(model)["ledger"] == training.result(outside)["ledger"]
+    )
+
+
+def test_an_error_within_a_scope_leaves_the_scope_as_it_was():
+    strategy = mirrored(2)
+    with strategy.scope():
+        model = training.make_model()
+        with pytest.raises(ValueError, match="`epochs`"):
+            training.train(model, epochs=-1)
+        assert tf.distribute.get_strategy() is strategy
 
 
 def test_a_strategy_is_not_saved(trained, tmp_path):
