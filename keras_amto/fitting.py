@@ -11,6 +11,7 @@ from keras_amto.callbacks import AMTOCallback
 from keras_amto.callbacks import RoundCallback
 from keras_amto.callbacks.states import restore_states
 from keras_amto.callbacks.states import states_of
+from keras_amto.callbacks.stock import ends_on_nan
 from keras_amto.engines import Engine
 from keras_amto.engines import Logs
 from keras_amto.engines import Replica
@@ -228,7 +229,9 @@ class Fitting:
         )
         if self._keeper is not None:
             self._keeper.append(record)
-        if diverged:
+        if diverged and ends_on_nan(self._callbacks.callbacks):
+            self._model.stop_training = True
+        elif diverged:
             raise RuntimeError(
                 f"All {len(rounds.masters)} tasks have diverged: after round "
                 f"{record.round} (step {record.step}) no validation loss is "

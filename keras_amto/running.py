@@ -49,7 +49,8 @@ def run_fit(
     refuse_labels(plan.data, session.network, session.compile_args["loss"])
     model.built = True  # callbacks may save it
     identity = _identify(arrangement, plan, session)
-    refuse_non_finite(plan, engine, population, model.optimizer)
+    if not arrangement.ends_on_nan:
+        refuse_non_finite(plan, engine, population, model.optimizer)
     metric = selection_metric(
         arrangement.settings.selection_metric, engine.metric_names
     )

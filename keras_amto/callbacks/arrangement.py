@@ -10,6 +10,7 @@ import keras
 from keras_amto.callbacks.amto_callback import AMTOCallback
 from keras_amto.callbacks.population_backup import PopulationBackup
 from keras_amto.callbacks.round_callback import RoundCallback
+from keras_amto.callbacks.stock import ends_on_nan
 from keras_amto.callbacks.stock import listens_to_batches
 from keras_amto.callbacks.stock import looks_at_network
 from keras_amto.callbacks.stock import overrides_winner
@@ -43,6 +44,11 @@ class Arrangement:
     def looks_at_network(self) -> bool:
         """Whether a callback may want to see the champion."""
         return any(map(looks_at_network, (self.settings, *self.others)))
+
+    @property
+    def ends_on_nan(self) -> bool:
+        """Whether a callback ends training where NaN comes up."""
+        return ends_on_nan(self.others)
 
     @property
     def follows_rounds(self) -> bool:

@@ -73,6 +73,11 @@ def listens_to_batches(callback: keras.callbacks.Callback) -> bool:
     )
 
 
+def ends_on_nan(callbacks: Sequence[keras.callbacks.Callback]) -> bool:
+    """Says whether a callback deals with NaN, so that `fit` does not raise."""
+    return any(isinstance(c, keras.callbacks.TerminateOnNaN) for c in callbacks)
+
+
 _LOOK_AT_LOGS_ALONE = (
     keras.callbacks.CSVLogger,
     keras.callbacks.LearningRateScheduler,

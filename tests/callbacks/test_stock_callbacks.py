@@ -330,6 +330,53 @@ def test_terminate_on_nan_stops_before_the_next_step():
     assert np.isfinite(model.get_task_weights(0)[0]).all()  # and healed
 
 
+@pytest.mark.parametrize("spoiled", ["data", "rate"])
+def test_terminate_on_nan_ends_training_gracefully(spoiled):
+    """As in Keras, whose own network sees the same."""
+    x, y = digits(150)
+    if spoiled == "data":
+        x[:] = np.nan
+
+    def network():  # relu would hide NaN
+        return keras.Sequential(
+            [keras.Input((64,)), keras.layers.Dense(10, "softmax")]
+        )
+
+    rate = keras.callbacks.LearningRateScheduler(
+        lambda epoch: float("inf") if spoiled == "rate" else 0.1
+    )
+    model = keras_amto.AMTOModel(network(), 2, transfer_interval=5, seed=0)
+    ended = []
+    for each in (network(), model):
+        history = compiled(each).fit(
+            x,
+            y,
+            batch_size=16,
+            epochs=5,
+            verbose=0,
+            callbacks=[
+                rate,
+                keras.callbacks.TerminateOnNaN(),
+                keras.callbacks.LambdaCallback(
+                    on_train_end=lambda logs: ended.append(True)
+                ),
+            ],
+        )
+        assert len(history.epoch) == 1
+        assert not np.isfinite(history.history["loss"][0])
+    assert ended == [True, True]
+    assert model.finalists is not None
+    assert model.ledger[-1].step < 9
+
+
+def test_terminate_on_nan_raises_where_it_is_told_to():
+    x, y = digits(150)
+    model = keras_amto.AMTOModel(mlp(), 2, transfer_interval=5, seed=0)
+    nan = keras.callbacks.TerminateOnNaN(raise_error=True)
+    with pytest.raises(RuntimeError, match="NaN or Inf loss"):
+        compiled(model, rate=1e30).fit(x, y, verbose=0, callbacks=[nan])
+
+
 def test_a_callback_can_stop_at_a_batch_and_the_round_is_decided():
     def stop(batch, logs):
         model.stop_training = batch == 6
