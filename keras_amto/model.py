@@ -328,11 +328,12 @@ class AMTOModel(keras.Model):
         Args:
             x: Arrays, tensors, pandas objects, nested dicts, lists and tuples
                 of them; or a finite batched `tf.data.Dataset`, a
-                `keras.utils.PyDataset` or a torch `DataLoader` over a map-style
-                dataset, of `x`, `(x, y)` or `(x, y, sample_weight)`. Those are
-                read into memory once, or streamed where they take more than
-                the constructor's `memory_limit`; then they have to give the
-                same samples in the same order whenever they are read.
+                `keras.utils.PyDataset`, a Grain dataset (`MapDataset`,
+                `IterDataset`, `DataLoader`) or a torch `DataLoader` over a
+                map-style dataset, of `x`, `(x, y)` or `(x, y, sample_weight)`.
+                Those are read into memory once, or streamed where they take
+                more than the constructor's `memory_limit`; then they have to
+                give the same samples in the same order whenever they are read.
             y: Targets likewise; not with a dataset.
             batch_size: Integer. Defaults to that of the dataset, or `32`.
             epochs: Integer, the epoch to train to.

@@ -10,6 +10,8 @@ import keras
 from keras_amto.tasks.arrays import common_length
 from keras_amto.tasks.arrays import to_arrays
 from keras_amto.tasks.dataset_source import DatasetSource
+from keras_amto.tasks.grain_source import GrainSource
+from keras_amto.tasks.grain_source import is_grain_dataset
 from keras_amto.tasks.loader_source import LoaderSource
 from keras_amto.tasks.pydataset_source import PyDatasetSource
 from keras_amto.tasks.reading import make_gross_set
@@ -32,8 +34,8 @@ def read_gross_set(
     Args:
         x: Arrays, tensors, pandas objects, nested dicts, lists and tuples of
             them; or a finite batched `tf.data.Dataset`, a
-            `keras.utils.PyDataset` or a torch `DataLoader` of `x`, `(x, y)` or
-            `(x, y, sample_weight)`.
+            `keras.utils.PyDataset`, a Grain dataset or a torch `DataLoader` of
+            `x`, `(x, y)` or `(x, y, sample_weight)`.
         y: Targets, in the same kinds of arrays; not with the others.
         sample_weight: Weights likewise.
         class_weight: Optional weights by class index. Not together with sample
@@ -62,7 +64,7 @@ def read_gross_set(
         raise ValueError(
             "There is nothing to train on. Received: x=None. "
             "Expected: arrays, tensors, pandas objects, a tf.data.Dataset, a "
-            "PyDataset or a DataLoader."
+            "PyDataset, a Grain dataset or a DataLoader."
         )
     size = common_length(x=x, y=y, sample_weight=sample_weight)
     return make_gross_set(x, y, sample_weight, size, class_weight), None
@@ -81,6 +83,8 @@ def source_of(x: Any) -> Source | None:
     # nobody else has to.
     if is_dataset(x):
         return DatasetSource(x)
+    if is_grain_dataset(x):
+        return GrainSource(x)
     torch = sys.modules.get("torch")
     if torch is not None and isinstance(x, torch.utils.data.DataLoader):
         return LoaderSource(x)
@@ -110,6 +114,6 @@ def _refuse_unreadable(x: Any) -> None:
         raise TypeError(
             "A generator cannot be read twice, so it cannot be split into "
             f"training and validation sets. Received: {x!r}. "
-            "Expected: arrays, a finite batched tf.data.Dataset, a PyDataset "
-            "or a DataLoader."
+            "Expected: arrays, a finite batched tf.data.Dataset, a PyDataset, "
+            "a Grain dataset or a DataLoader."
         )

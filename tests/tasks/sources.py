@@ -46,7 +46,30 @@ def loader(x, y, **kwargs):
     return torch.utils.data.DataLoader(samples, batch_size=BATCH, **kwargs)
 
 
+def grain_dataset(x, y):
+    import grain
+
+    samples = list(zip(np.asarray(x), y, strict=True))
+    return grain.MapDataset.source(samples).batch(BATCH)
+
+
+def grain_loader(x, y):
+    import grain
+
+    samples = list(zip(np.asarray(x), y, strict=True))
+    return grain.DataLoader(
+        data_source=samples,
+        sampler=grain.samplers.SequentialSampler(
+            len(samples), grain.sharding.NoSharding()
+        ),
+        operations=[grain.transforms.Batch(BATCH)],
+    )
+
+
 KINDS = {
+    "grain.MapDataset": grain_dataset,
+    "grain.IterDataset": lambda x, y: grain_dataset(x, y).to_iter_dataset(),
+    "grain.DataLoader": grain_loader,
     "tf.data": tf_dataset,
     "PyDataset": Batches,
     "PyDataset with workers": lambda x, y: Batches(

@@ -20,6 +20,7 @@ from keras_amto.tasks.streamed_set import StreamedSet
 from tests.tasks.sources import BATCH
 from tests.tasks.sources import KINDS
 from tests.tasks.sources import Batches
+from tests.tasks.sources import grain_dataset
 from tests.tasks.sources import tf_dataset
 
 x = np.random.default_rng(0).integers(0, 255, (50, 4, 4, 3), dtype="uint8")
@@ -304,6 +305,16 @@ class Endless(keras.utils.PyDataset):
         return x, y
 
 
+def unbatched(x, y):
+    import grain
+
+    return grain.MapDataset.source(np.asarray(y))
+
+
+def _damaged(element):
+    raise OSError("image-7.jpg is truncated")
+
+
 class Damaged(Batches):
     def __getitem__(self, index):
         if index == 3:
@@ -321,6 +332,9 @@ class Damaged(Batches):
         (lambda: tf_dataset(x, y).unbatch(), "not batched|differ"),
         (lambda: Damaged(x, y), "Batch 3 .*OSError: image-7.jpg is truncated"),
         (lambda: Damaged(x, y, workers=3), "Batch 3 .*image-7.jpg"),
+        (lambda: grain_dataset(x, y).repeat(), "never ends"),
+        (lambda: grain_dataset(x, y).map(_damaged), "after 0 samples .*jpg"),
+        (lambda: unbatched(x, y), "not batched|differ"),
     ],
 )
 @pytest.mark.parametrize("limit", [1, 1_000_000])
