@@ -14,6 +14,7 @@ from keras_amto.algorithm import accepts
 from keras_amto.algorithm import donor_probabilities
 from keras_amto.algorithm import harmonic_accuracy
 from keras_amto.algorithm import update_relationships
+from keras_amto.tasks.arrays import aligned_empty
 from tests.conftest import needs_tensorflow
 from tests.data import digits
 from tests.networks import compiled
@@ -652,6 +653,31 @@ def test_what_was_read_or_converted_is_held_once(source):
     data.x[3, 5] = 0.625
     assert tensor[3, 5].numpy() == 0.625
     np.testing.assert_array_equal(tensor, data.x)
+
+
+@pytest.mark.parametrize("kind", ["unaligned", "read-only", "strided"])
+def test_arrays_that_tensorflow_would_copy_train_as_others_do(kind):
+    x, y = digits(150)
+    whole = np.empty((150, 65), "float32")
+    unlike = {
+        "unaligned": np.frombuffer(
+            bytearray(4) + x.tobytes(), "float32", -1, 4
+        ).reshape(x.shape),
+        "read-only": x.copy(),
+        "strided": whole[:, 1:],
+    }[kind]
+    if kind == "strided":
+        unlike[:] = x
+    unlike.setflags(write=kind != "read-only")
+    aligned = aligned_empty(x.shape, x.dtype)
+    aligned[:] = x
+    runs = []
+    for given in (unlike, aligned):
+        keras.utils.set_random_seed(3)
+        model = compiled(amto())
+        model.fit(given, y, batch_size=16, epochs=2, verbose=0)
+        runs.append(model.ledger)
+    assert runs[0] == runs[1]
 
 
 def test_no_data_are_kept_after_fit():

@@ -178,3 +178,31 @@ def test_a_thousand_rounds_take_no_more_than_fifty(monkeypatch, tmp_path):
         assert each.pop("tensors") < first["tensors"] + 200
         assert each.items() <= first.items()
     assert [path.name for path in tmp_path.iterdir()] == ["ledger.jsonl"]
+
+
+@in_its_own_process
+def test_the_gross_set_is_held_once():
+    """By the user: of arrays as NumPy makes them there is no second copy."""
+    import resource
+
+    megabytes = 400
+    memory = np.empty(megabytes * 2**20 + 64, np.uint8)
+    start = -memory.ctypes.data % 64 + 16  # as `np.empty` often does by itself
+    x = memory[start : start + megabytes * 2**20 - 64].view("float32")
+    x = x[: x.size // 64 * 64].reshape(-1, 64)
+    x[:] = 1.0
+    y = np.arange(len(x)) % 10
+    model = compiled(keras_amto.AMTOModel(mlp(), 2, 3, seed=0))
+    few = dict(batch_size=16, steps_per_epoch=6, verbose=0)
+    model.fit(x[:1000].copy(), y[:1000].copy(), **few)  # what a fit takes
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    model.fit(
+        x,
+        y,
+        class_weight={0: 2.0},
+        validation_split=1e-5,
+        **few,
+    )
+    after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    # Positions and weights take 8 bytes a sample each, some of them twice.
+    assert (after - before) / 2**10 < megabytes / 2

@@ -6,14 +6,14 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from keras_amto.tasks import ALIGNMENT
 from keras_amto.tasks import GrossSet
+from keras_amto.tasks import lies_ready
 
 HOST = "CPU:0"
 
 
 class HostData:
-    """Gross sets as tensors in the host's memory, each once.
+    """Sets in memory as tensors in the host's memory, each once.
 
     Batches are gathered there and go straight to the device that trains on
     them, whatever the number of devices. A set is forgotten with its owner.
@@ -37,12 +37,7 @@ class HostData:
 
 
 def share(array: Any) -> tf.Tensor:
-    """Makes a tensor of an array, in the same memory where that is aligned."""
-    if (
-        array.dtype.kind in "fiu"
-        and array.flags.c_contiguous
-        and array.flags.writeable
-        and array.ctypes.data % ALIGNMENT == 0
-    ):
+    """Makes a tensor of an array, in the same memory where that can be."""
+    if lies_ready(array):
         return tf.experimental.dlpack.from_dlpack(array.__dlpack__())
     return tf.convert_to_tensor(array)

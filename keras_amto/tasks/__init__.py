@@ -1,6 +1,6 @@
 """From a gross training set to M tasks to batches."""
 
-from keras_amto.tasks.arrays import ALIGNMENT
+from keras_amto.tasks.arrays import lies_ready
 from keras_amto.tasks.batches import BatchWindow
 from keras_amto.tasks.batches import TrainingBatches
 from keras_amto.tasks.batches import in_order
@@ -16,7 +16,6 @@ from keras_amto.tasks.split import class_labels
 from keras_amto.tasks.split import split_tasks
 
 __all__ = [
-    "ALIGNMENT",
     "MEMORY_LIMIT",
     "BatchWindow",
     "GrossSet",
@@ -28,6 +27,7 @@ __all__ = [
     "evaluation_seed",
     "in_order",
     "is_dataset",
+    "lies_ready",
     "read_gross_set",
     "split_tasks",
 ]

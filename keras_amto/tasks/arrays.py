@@ -99,6 +99,22 @@ def aligned_empty(shape: Any, dtype: Any) -> np.ndarray[Any, Any]:
     return aligned.reshape(shape)
 
 
+def take(array: np.ndarray[Any, Any], indices: Any) -> np.ndarray[Any, Any]:
+    """Gathers rows into memory that TensorFlow can use as it is."""
+    rows = aligned_empty((len(indices), *array.shape[1:]), array.dtype)
+    return np.take(array, indices, axis=0, out=rows, mode="clip")
+
+
+def lies_ready(array: np.ndarray[Any, Any]) -> bool:
+    """Says whether TensorFlow can use an array where it lies, uncopied."""
+    return (
+        array.dtype.kind in "fiu"
+        and array.flags.c_contiguous
+        and array.flags.writeable
+        and array.ctypes.data % ALIGNMENT == 0
+    )
+
+
 def common_length(**structures: Any) -> int:
     """Returns the number of samples that all leaves share.
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+from collections.abc import Iterator
 
 import numpy as np
 import numpy.typing as npt
@@ -32,6 +33,25 @@ class BatchWindow:
     def __getitem__(self, index: int) -> IntArray:
         return self.order[self.splits[index] : self.splits[index + 1]]
 
+    def runs(self, limit: int) -> Iterator["BatchWindow"]:
+        """Cuts the batches into runs of at most so many samples.
+
+        Args:
+            limit: Integer. A batch that is larger is a run of its own.
+        """
+        begin = 0
+        while begin < len(self):
+            start = self.splits[begin]
+            end = int(
+                np.searchsorted(self.splits, start + limit, side="right") - 1
+            )
+            end = min(max(end, begin + 1), len(self))
+            splits = self.splits[begin : end + 1]
+            yield BatchWindow(
+                self.order[splits[0] : splits[-1]], splits - splits[0]
+            )
+            begin = end
+
 
 @dataclasses.dataclass(frozen=True)
 class TrainingBatches:
@@ -54,6 +74,11 @@ class TrainingBatches:
     task: int
     seed: int
     shuffle: bool = True
+    # The order of the pass that was last asked for. Whoever asks step by step
+    # would else draw it anew for every step.
+    _last: dict[int, IntArray] = dataclasses.field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
     @property
     def steps_per_pass(self) -> int:
@@ -66,12 +91,12 @@ class TrainingBatches:
         Args:
             start: Integer, the first step, counted from 0 at the beginning of
                 training.
-            stop: Integer, the step after the last, at least `start`.
+            stop: Integer, the step after the last, above `start`.
 
         Returns:
             A `BatchWindow` of `stop - start` batches.
         """
-        orders: dict[int, IntArray] = {}
+        orders = dict(self._last)
         batches = []
         for step in range(start, stop):
             number, position = divmod(step, self.steps_per_pass)
@@ -79,6 +104,8 @@ class TrainingBatches:
                 orders[number] = self._order(number)
             begin = position * self.batch_size
             batches.append(orders[number][begin : begin + self.batch_size])
+        self._last.clear()
+        self._last[number] = orders[number]
         return _join(batches)
 
     def _order(self, number: int) -> IntArray:

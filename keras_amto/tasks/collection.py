@@ -96,19 +96,9 @@ class Collection:
 
     def runs(self, batches: BatchWindow) -> Iterator[BatchWindow]:
         """Cuts batches into runs that may be in memory at once."""
-        limit = max(1, self._part // max(1, self._layout.sample_bytes))
-        begin = 0
-        while begin < len(batches):
-            start = batches.splits[begin]
-            end = int(
-                np.searchsorted(batches.splits, start + limit, side="right") - 1
-            )
-            end = min(max(end, begin + 1), len(batches))
-            splits = batches.splits[begin : end + 1]
-            yield BatchWindow(
-                batches.order[splits[0] : splits[-1]], splits - splits[0]
-            )
-            begin = end
+        return batches.runs(
+            max(1, self._part // max(1, self._layout.sample_bytes))
+        )
 
 
 class _MemoryColumn:

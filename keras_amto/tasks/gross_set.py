@@ -9,6 +9,8 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
+from keras_amto.tasks.arrays import lies_ready
+from keras_amto.tasks.arrays import take
 from keras_amto.tasks.batches import BatchWindow
 from keras_amto.tasks.finite import non_finite_samples
 from keras_amto.tasks.sample_set import SampleSet
@@ -16,6 +18,8 @@ from keras_amto.tasks.split import class_labels
 
 Structure = Any  # an array, or nested dicts, lists and tuples of arrays
 IntArray = npt.NDArray[np.int64]
+
+_PART = 64 * 2**20  # bytes, of what is gathered at a time
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -87,7 +91,18 @@ class GrossSet(SampleSet):
     def parts(
         self, batches: BatchWindow
     ) -> Iterator[tuple["GrossSet", BatchWindow]]:
-        yield self, batches
+        leaves = [
+            leaf for leaf in keras.tree.flatten(self.arrays) if leaf is not None
+        ]
+        if all(map(lies_ready, leaves)):
+            yield self, batches
+            return
+        # TensorFlow would copy the whole of it. So it is gathered here, a part
+        # at a time, and there is still one copy: that of the user.
+        sample_bytes = sum(leaf[:1].nbytes for leaf in leaves)
+        for run in batches.runs(max(1, _PART // max(1, sample_bytes))):
+            positions = np.arange(len(run.order))
+            yield self.batch(run.order), BatchWindow(positions, run.splits)
 
     def keep(self, indices: IntArray) -> None:
         pass  # all samples are here
@@ -102,7 +117,9 @@ class GrossSet(SampleSet):
         def gather(structure: Structure) -> Structure:
             if structure is None:
                 return None
-            return keras.tree.map_structure(lambda a: a[indices], structure)
+            return keras.tree.map_structure(
+                lambda leaf: take(leaf, indices), structure
+            )
 
         return GrossSet(
             gather(self.x),

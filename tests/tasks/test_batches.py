@@ -4,7 +4,9 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
+from keras_amto.algorithm import random_stream
 from keras_amto.tasks import TrainingBatches
+from keras_amto.tasks import batches as module
 from keras_amto.tasks import in_order
 
 
@@ -45,6 +47,22 @@ def test_orders_differ_between_passes_tasks_and_seeds():
     orders = [order(), order(task=1), order(seed=1), order(number=1)]
     assert len(set(orders)) == 4
     assert order() == orders[0]
+
+
+def test_asking_step_by_step_draws_each_pass_once(monkeypatch):
+    drawn = []
+
+    def counting(*arguments):
+        drawn.append(arguments)
+        return random_stream(*arguments)
+
+    monkeypatch.setattr(module, "random_stream", counting)
+    batches = TrainingBatches(np.arange(50), 8, 0, 0)
+    steps = 3 * batches.steps_per_pass
+    one_by_one = [batches.window(s, s + 1)[0].tolist() for s in range(steps)]
+    assert len(drawn) == 3
+    again = TrainingBatches(np.arange(50), 8, 0, 0)
+    assert as_lists(again.window(0, steps)) == one_by_one
 
 
 def test_without_shuffling_the_order_is_that_of_the_data():
