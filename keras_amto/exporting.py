@@ -7,6 +7,8 @@ from typing import Any
 
 import keras
 
+from keras_amto.engines import lookups
+
 
 def export_network(
     model: keras.Model,
@@ -59,6 +61,8 @@ def _export_saved_model(
     **kwargs: Any,
 ) -> None:
     archive = keras.export.ExportArchive()
+    for layer in lookups(model):
+        archive.track(layer)  # tables are no variables
     archive.add_endpoint("serve", _inference(model), signature, **kwargs)
     for name in (
         "variables",

@@ -334,6 +334,8 @@ class AMTOModel(keras.Model):
                 Those are read into memory once, or streamed where they take
                 more than the constructor's `memory_limit`; then they have to
                 give the same samples in the same order whenever they are read.
+                Ragged and sparse tensors, which Keras takes, are refused: pad
+                them or make them dense.
             y: Targets likewise; not with a dataset.
             batch_size: Integer. Defaults to that of the dataset, or `32`.
             epochs: Integer, the epoch to train to.

@@ -9,6 +9,7 @@ from keras_amto.engines.cloning import build_network
 from keras_amto.engines.cloning import refuse_misfit
 from keras_amto.engines.cloning import symbolic
 from keras_amto.engines.engine import Engine
+from keras_amto.engines.lookups import lookups
 from keras_amto.engines.optimizers import current_learning_rate
 from keras_amto.engines.optimizers import innermost
 from keras_amto.engines.optimizers import refuse_optimizer
@@ -133,6 +134,7 @@ __all__ = [
     "current_learning_rate",
     "default_seeds_from",
     "innermost",
+    "lookups",
     "make_engine",
     "refuse_engine",
     "refuse_misfit",

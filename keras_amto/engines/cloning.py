@@ -13,6 +13,8 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
+from keras_amto.engines.lookups import clone_sharing_lookups
+from keras_amto.engines.lookups import copy_lookups
 from keras_amto.engines.out_of_memory import is_out_of_memory
 from keras_amto.engines.variables import to_numpy
 
@@ -123,6 +125,7 @@ def clone_network(
     try:
         with scope():
             clone = model_fn() if model_fn else _clone_uncompiled(prototype)
+            copy_lookups(prototype, clone)
             build_network(clone, sample)
         same = _same_network(prototype, clone)
         if same is None:
@@ -244,7 +247,7 @@ def _clone_uncompiled(model: keras.Model) -> keras.Model:
     # at a custom loss or optimizer that is not registered.
     compiled, model.compiled = model.compiled, False
     try:
-        return keras.models.clone_model(model)
+        return clone_sharing_lookups(model)
     except Exception as error:
         if is_out_of_memory(error):
             raise

@@ -44,7 +44,8 @@ def _to_array(leaf: Any, label: str) -> np.ndarray[Any, Any]:
             f"`{label}` holds a ragged or sparse tensor, which cannot be "
             "gathered sample by sample. "
             f"Received: {type(leaf)}. "
-            "Expected: dense arrays; pad or densify it first."
+            "Expected: dense arrays. `x.to_tensor()` of TensorFlow pads a "
+            "ragged tensor, keras.utils.pad_sequences a list of sequences."
         )
     if isinstance(leaf, np.ndarray):
         array = leaf
