@@ -21,13 +21,13 @@ from keras_amto.engines.cloning import clone_compile_args
 from keras_amto.exporting import export_network
 from keras_amto.finalists import Finalists
 from keras_amto.ledger import Ledger
+from keras_amto.limits import MEMORY_LIMIT
 from keras_amto.placement import Placement
 from keras_amto.planning import plan_fit
 from keras_amto.running import run_fit
 from keras_amto.session import Session
 from keras_amto.strategies import outside_scope
 from keras_amto.strategies import resolve_strategy
-from keras_amto.tasks import MEMORY_LIMIT
 from keras_amto.tasks import Task
 
 

@@ -140,6 +140,9 @@ def test_the_wheel_installs_in_a_clean_environment(tmp_path):
     version, path = printed.split()
     assert version == keras_amto.__version__
     assert str(environment) in path
+    for script in ("keras_amto", "keras-amto"):
+        printed = run(environment / "bin" / script, "--help", cwd=elsewhere)
+        assert "usage: keras_amto" in printed
 
 
 def test_the_version_is_written_once():

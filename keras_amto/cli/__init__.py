@@ -1,7 +1,8 @@
-"""The command line: `python -m keras_amto <command>`.
+"""The command line: `keras_amto <command>`.
 
 A command is a module of this package with `HELP` (one line), `EXAMPLES`,
 `add_arguments(parser)` and `run(options)`; it is named here, and nowhere else.
+What only `run` needs, it imports: help is printed without Keras.
 """
 
 import argparse
@@ -11,6 +12,8 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 from typing import NoReturn
+
+from keras_amto.invocation import import_whole_package
 
 COMMANDS = ("train", "compare", "report")
 
@@ -37,6 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     options = _parser().parse_args(arguments)
     try:
+        import_whole_package()
         options.run(options)
     except _MISTAKES as error:
         if os.environ.get("KERAS_AMTO_DEBUG"):

@@ -4,16 +4,11 @@ import argparse
 import pathlib
 from typing import Any
 
-from keras_amto.comparison import ARMS
-from keras_amto.comparison import compare
-from keras_amto.comparison.data import load
-from keras_amto.comparison.networks import network_for
-from keras_amto.comparison.summary import write_summary
-from keras_amto.optimizers.named import named_optimizer
+from keras_amto.arm_texts import ARM_TEXTS
 
 HELP = "Compare AMTO with other ways to spend the same data and time."
 
-_ARMS = "\n".join(f"  {name:<14}{arm.says}" for name, arm in ARMS.items())
+_ARMS = "\n".join(f"  {name:<14}{text}" for name, text in ARM_TEXTS.items())
 
 EXAMPLES = f"""\
 examples:
@@ -122,6 +117,12 @@ def _seeds(text: str) -> int | list[int]:
 
 def run(options: argparse.Namespace) -> None:
     """Compares, and prints the table."""
+    from keras_amto.comparison import compare
+    from keras_amto.comparison.data import load
+    from keras_amto.comparison.networks import network_for
+    from keras_amto.comparison.summary import write_summary
+    from keras_amto.optimizers.named import named_optimizer
+
     directory = pathlib.Path(options.output)
     if options.report_only:
         comparison = write_summary(directory)
@@ -133,7 +134,7 @@ def run(options: argparse.Namespace) -> None:
             data.y,
             directory,
             train_size=options.train_size,
-            arms=options.arms or tuple(ARMS),
+            arms=options.arms or tuple(ARM_TEXTS),
             seeds=options.seeds,
             steps=options.steps,
             num_tasks=options.num_tasks,

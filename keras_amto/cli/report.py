@@ -2,8 +2,6 @@
 
 import argparse
 
-from keras_amto.report import write_report
-
 HELP = "Write one self-contained HTML page about a run, with pictures."
 
 EXAMPLES = """\
@@ -27,4 +25,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Writes the page, and prints where it is."""
+    from keras_amto.report import write_report
+
     print(write_report(options.run_dir, options.output))

@@ -5,19 +5,10 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-import keras
-
 from keras_amto.algorithm import STOP_WHEN
-from keras_amto.callbacks import PopulationBackup
 from keras_amto.datasets import NAMES
-from keras_amto.image_runs import PAPER
-from keras_amto.image_runs import RunSettings
-from keras_amto.image_runs import TestImages
-from keras_amto.image_runs import load_images
-from keras_amto.image_runs import load_network
-from keras_amto.image_runs import new_run
-from keras_amto.image_runs import save_results
-from keras_amto.image_runs import train_tasks
+from keras_amto.run_settings import PAPER
+from keras_amto.run_settings import RunSettings
 from keras_amto.version import __version__
 
 HELP = "Train a network on images with AMTO, and save the winner."
@@ -44,7 +35,8 @@ gets:
 """
 
 _PRESETS: Mapping[str, Mapping[str, Any]] = {"paper": PAPER}
-_PLAIN = dataclasses.asdict(RunSettings())
+_PLAIN = {field.name: field.default
+          for field in dataclasses.fields(RunSettings)}  # fmt: skip
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -166,6 +158,16 @@ def _patience(text: str) -> int | None:
 
 def run(options: argparse.Namespace) -> None:
     """Trains, tests, and writes everything."""
+    import keras
+
+    from keras_amto.callbacks import PopulationBackup
+    from keras_amto.image_runs import TestImages
+    from keras_amto.image_runs import load_images
+    from keras_amto.image_runs import load_network
+    from keras_amto.image_runs import new_run
+    from keras_amto.image_runs import save_results
+    from keras_amto.image_runs import train_tasks
+
     settings = _settings(options)
     with new_run(options.output, options.overwrite) as place:
         network = load_network(
@@ -205,6 +207,8 @@ def run(options: argparse.Namespace) -> None:
 
 
 def _settings(options: argparse.Namespace) -> RunSettings:
+    import keras
+
     if keras.config.backend() != "tensorflow":
         raise ValueError(
             "A SavedModel is written by TensorFlow. Received: the backend "

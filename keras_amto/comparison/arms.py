@@ -4,7 +4,6 @@ import functools
 from collections.abc import Callable
 from collections.abc import Mapping
 from typing import Any
-from typing import NamedTuple
 
 import keras
 
@@ -108,60 +107,23 @@ def _amto(
     return result
 
 
-class Arm(NamedTuple):
-    """A way to spend the gross set.
+Arm = Callable[[Trial, OnProgress], Result]
 
-    Attributes:
-        says: String, what it is.
-        run: Function of a `Trial` and of what follows progress, that returns a
-            `Result`.
-        shares_runs: Boolean, whether it needs the independent runs.
-    """
-
-    says: str
-    run: Callable[[Trial, OnProgress], Result]
-    shares_runs: bool = False
-
-
+# Ways to spend the gross set; `ARM_TEXTS` says what they are.
 ARMS: Mapping[str, Arm] = {
-    "sto": Arm("one split, the network of lowest validation loss", sto, True),
-    "full": Arm(
-        "one network on the whole gross set, the last one, for as many steps",
-        _full,
+    "sto": sto,
+    "full": _full,
+    "best_of_k": best_of_k,
+    "soup": soup,
+    "ensemble": ensemble,
+    "amto": functools.partial(_amto, arm="amto"),
+    "amto_uniform": functools.partial(
+        _amto, arm="amto_uniform", selection="uniform"
     ),
-    "best_of_k": Arm(
-        "2M independent STO runs, the best by its own validation set",
-        best_of_k,
-        True,
+    "amto_holdout": functools.partial(
+        _amto, arm="amto_holdout", holds_out=True
     ),
-    "soup": Arm(
-        "the weights of M independent STO runs averaged, batch normalisation "
-        "estimated anew on the gross set",
-        soup,
-        True,
-    ),
-    "ensemble": Arm(
-        "the predictions of M independent STO runs averaged", ensemble, True
-    ),
-    "amto": Arm("AMTO", functools.partial(_amto, arm="amto")),
-    "amto_uniform": Arm(
-        "AMTO with donors drawn uniformly",
-        functools.partial(_amto, arm="amto_uniform", selection="uniform"),
-    ),
-    "amto_holdout": Arm(
-        "AMTO, its winner selected on a clean part of the gross set",
-        functools.partial(_amto, arm="amto_holdout", holds_out=True),
-    ),
-    "plp": Arm(
-        "STO with linear prediction",
-        functools.partial(_conventional, predicts=True),
-    ),
-    "sgd_7_6": Arm(
-        "STO at 7/6 of the learning rate",
-        functools.partial(_conventional, factor=7 / 6),
-    ),
-    "amto_plp": Arm(
-        "AMTO with linear prediction",
-        functools.partial(_amto, arm="amto_plp", predicts=True),
-    ),
+    "plp": functools.partial(_conventional, predicts=True),
+    "sgd_7_6": functools.partial(_conventional, factor=7 / 6),
+    "amto_plp": functools.partial(_amto, arm="amto_plp", predicts=True),
 }

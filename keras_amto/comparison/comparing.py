@@ -151,7 +151,7 @@ the learning rate instead; AMTO with it |
         trial = Trial(experiment, seed, gross, test, runs, directory)
         for arm in [arm for other, arm in missing if other == seed]:
             progress.begin_run(arm, seed)
-            result = ARMS[arm].run(trial, progress.steps)
+            result = ARMS[arm](trial, progress.steps)
             store.save(arm, result)
             progress.end_run(result)
         runs.forget()

@@ -7,6 +7,7 @@ import pathlib
 from collections.abc import Iterator
 
 from keras_amto import plots
+from keras_amto.arm_texts import ARM_TEXTS
 from keras_amto.comparison.arms import ARMS
 from keras_amto.comparison.files import write_whole
 from keras_amto.comparison.results import Comparison
@@ -69,7 +70,7 @@ def write_summary(directory: pathlib.Path) -> Comparison:
 def _report(directory: pathlib.Path, comparison: Comparison) -> Iterator[str]:
     yield from ("# Comparison", "", comparison.table(), "", _NOTES, "")
     for arm in comparison:
-        yield f"- `{arm}`: {ARMS[arm].says}."
+        yield f"- `{arm}`: {ARM_TEXTS[arm]}."
     for arm in _STUDIED:
         if arm in comparison and len(comparison) > 1:
             yield from ("", f"What `{arm}` has over each other arm, by seed:")

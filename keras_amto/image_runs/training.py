@@ -6,8 +6,8 @@ from typing import Any
 import keras
 
 from keras_amto.callbacks import AMTOCallback
-from keras_amto.image_runs.settings import RunSettings
 from keras_amto.model import AMTOModel
+from keras_amto.run_settings import RunSettings
 from keras_amto.tasks import GrossSet
 from keras_amto.tasks import read_gross_set
 

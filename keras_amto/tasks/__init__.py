@@ -8,7 +8,6 @@ from keras_amto.tasks.gross_set import GrossSet
 from keras_amto.tasks.sample_set import SampleSet
 from keras_amto.tasks.samples import Samples
 from keras_amto.tasks.samples import evaluation_seed
-from keras_amto.tasks.sources import MEMORY_LIMIT
 from keras_amto.tasks.sources import is_dataset
 from keras_amto.tasks.sources import read_gross_set
 from keras_amto.tasks.split import Task
@@ -16,7 +15,6 @@ from keras_amto.tasks.split import class_labels
 from keras_amto.tasks.split import split_tasks
 
 __all__ = [
-    "MEMORY_LIMIT",
     "BatchWindow",
     "GrossSet",
     "SampleSet",

@@ -7,6 +7,7 @@ from typing import Any
 
 import keras
 
+from keras_amto.limits import MEMORY_LIMIT
 from keras_amto.tasks.arrays import common_length
 from keras_amto.tasks.arrays import to_arrays
 from keras_amto.tasks.dataset_source import DatasetSource
@@ -18,8 +19,6 @@ from keras_amto.tasks.reading import make_gross_set
 from keras_amto.tasks.reading import read_source
 from keras_amto.tasks.sample_set import SampleSet
 from keras_amto.tasks.source import Source
-
-MEMORY_LIMIT = 2 * 2**30
 
 
 def read_gross_set(

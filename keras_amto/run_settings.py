@@ -1,18 +1,19 @@
-"""What decides a run besides its images and its network."""
+"""What decides a run besides its images and its network.
+
+The command line shows it in its help, so Keras is imported where it is needed.
+"""
 
 import dataclasses
 import math
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 from typing import Any
 
-import keras
-
 from keras_amto.algorithm import STOP_WHEN
-from keras_amto.arguments import check_choice
-from keras_amto.arguments import check_integer
-from keras_amto.arguments import check_share
-from keras_amto.optimizers.named import named_optimizer
-from keras_amto.tasks import MEMORY_LIMIT
+from keras_amto.limits import MEMORY_LIMIT
+
+if TYPE_CHECKING:
+    import keras
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,6 +58,10 @@ class RunSettings:
     memory_limit: int = MEMORY_LIMIT
 
     def __post_init__(self) -> None:
+        from keras_amto.arguments import check_choice
+        from keras_amto.arguments import check_integer
+        from keras_amto.arguments import check_share
+
         for name, minimum in (
             ("num_tasks", 1), ("transfer_interval", 1), ("batch_size", 1),
             ("max_steps", 1), ("seed", 0), ("memory_limit", 1),
@@ -97,8 +102,12 @@ class RunSettings:
         whole = self.max_steps % self.transfer_interval == 0
         return self.transfer_interval if whole else self.max_steps
 
-    def make_optimizer(self) -> keras.optimizers.Optimizer:
+    def make_optimizer(self) -> "keras.optimizers.Optimizer":
         """Returns the optimizer, with the schedule of its learning rate."""
+        import keras
+
+        from keras_amto.optimizers.named import named_optimizer
+
         rate: Any = self.learning_rate
         if self.drop_at:
             rate = keras.optimizers.schedules.PiecewiseConstantDecay(

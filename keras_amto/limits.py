@@ -1,0 +1,3 @@
+"""How much memory data may take where the user says nothing."""
+
+MEMORY_LIMIT = 2 * 2**30  # bytes
