@@ -4,9 +4,10 @@ from collections.abc import Mapping
 
 ARM_TEXTS: Mapping[str, str] = {
     "sto": "one split, the network of lowest validation loss",
-    "full": "one network on the whole gross set, the last one, for as many "
-    "steps",
-    "best_of_k": "2M independent STO runs, the best by its own validation set",
+    "full": "one network on the whole gross set, its last weights, for as many "
+    "steps as each other network",
+    "best_of_k": "2M independent STO runs, the one of highest accuracy on its "
+    "own validation set",
     "soup": "the weights of M independent STO runs averaged, batch "
     "normalisation estimated anew on the gross set",
     "ensemble": "the predictions of M independent STO runs averaged",

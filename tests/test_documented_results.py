@@ -1,12 +1,16 @@
 """docs/results.md says what docs/results/*.csv holds."""
 
 import csv
+import itertools
+import re
 
 import pytest
 
 from keras_amto.comparison.arms import ARMS
 from keras_amto.comparison.results import Comparison
 from keras_amto.comparison.results import Result
+from keras_amto.paired import difference
+from keras_amto.paired import p_text
 from tests.conftest import ROOT
 
 FILES = sorted((ROOT / "docs" / "results").glob("*.csv"))
@@ -43,6 +47,81 @@ def test_tables_are_those_of_the_runs(path):
         comparison.table_of_selection(),
     ):
         assert table in section
+
+
+COLUMNS = (
+    "digits", "fashion_2000", "fashion_10000", "rsscn7_squeezenet",
+    "rsscn7_mobilenet_v2",
+)  # fmt: skip
+SUMMARY = {
+    "sto": "one network, one split",
+    "full": "one network on everything",
+    "best_of_k": "the best of eight networks",
+    "ensemble": "four networks that answer together",
+}
+
+
+def lead_of_amto(name, other):
+    scores = read(ROOT / "docs" / "results" / f"{name}.csv").test_accuracies
+    return difference(scores["amto"], scores[other])
+
+
+def interval(found):
+    return f"{100 * found.low:+.2f} to {100 * found.high:+.2f}"
+
+
+def summary_row(other):
+    cells = []
+    for name in COLUMNS:
+        found = lead_of_amto(name, other)
+        mean = f"{100 * found.mean:+.2f}"
+        if found.verdict in ("higher", "lower"):
+            mean = f"**{mean}**"
+        cells.append(f"{mean} ({interval(found)})")
+    return " | ".join(cells)
+
+
+@pytest.mark.parametrize("other", SUMMARY)
+def test_the_summary_is_that_of_the_runs(other):
+    (line,) = [
+        line
+        for line in PAGE.splitlines()
+        if line.startswith(f"| {SUMMARY[other]} |")
+    ]
+    assert line.endswith(f"| {summary_row(other)} |")
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_every_interval_and_p_in_a_sentence_is_one_of_the_runs(path):
+    scores = read(path).test_accuracies
+    found = [
+        difference(scores[one], scores[other])
+        for one, other in itertools.permutations(scores, 2)
+    ]
+    section = section_of(path).partition("\n## ")[0]
+    prose = " ".join(
+        line.strip()
+        for line in section.splitlines()
+        if not line.startswith("|")
+    )
+    intervals = re.findall(r"[+-]\d+\.\d\d to [+-]\d+\.\d\d", prose)
+    assert intervals
+    assert set(intervals) <= {interval(each) for each in found}
+    p_values = re.findall(r"p = (\d\.\d+)", prose)
+    assert set(p_values) <= {p_text(each.p) for each in found}
+
+
+def test_what_is_said_of_the_five_comparisons_holds():
+    leads = {name: lead_of_amto(name, "sto") for name in COLUMNS}
+    assert all(each.mean > 0 for each in leads.values())
+    assert [each.verdict for each in leads.values()] == ["higher", *[None] * 4]
+    behind = [lead_of_amto(name, "ensemble").mean for name in COLUMNS]
+    assert all(mean < 0 for mean in behind)
+    readme = " ".join((ROOT / "README.md").read_text("utf-8").split())
+    assert leads["digits"].seeds == 20
+    p = p_text(leads["digits"].p)
+    assert f"confirms it (digits, 20 seeds, p = {p})" in readme
+    assert f"against the conventional way (p = {p})" in " ".join(PAGE.split())
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)

@@ -99,11 +99,25 @@ def test_the_papers_experiment_prints_its_table_and_skips_what_is_done(
         if line.startswith("| rsscn7 |")
     ]
     sto, amto = (100 * result["accuracy"] for result in results)
-    figures = [float(row[column]) for column in (4, 5, 6, 8, 9, 10)]
+    figures = [float(row[column]) for column in (4, 5, 6, 9, 10, 11)]
     assert figures == pytest.approx(
         [sto, amto, amto - sto, 93.71, 94.75, 1.04], abs=0.01
     )
+    assert [row[column].strip() for column in (7, 8)] == ["-", "-"]
     assert reproduce_paper.main([*arguments, "--seeds", "1"]) == results
+
+
+def test_a_gap_of_the_papers_experiment_has_an_interval_and_a_p():
+    results = [
+        {"data": "rsscn7", "network": "squeezenet", "way": way, "seed": seed,
+         "accuracy": accuracy}
+        for way, accuracies in (("STO", (0.5, 0.6)), ("AMTO", (0.7, 0.9, 1.0)))
+        for seed, accuracy in enumerate(accuracies)
+    ]  # fmt: skip
+    row = reproduce_paper.table(results)[-1].split("|")
+    assert [cell.strip() for cell in row[3:9]] == [
+        "2", "55.00", "80.00", "+25.00", "-38.53 to +88.53", "0.500",
+    ]  # fmt: skip
 
 
 def test_the_papers_settings_are_those_of_all_networks():

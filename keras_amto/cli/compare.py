@@ -19,7 +19,7 @@ examples:
 Every arm gets the same seeds, gross sets and starting weights, and is tested on
 everything that was not in the gross set. Run again after an interruption, it
 goes on where it was. The output directory gets:
-  report.md       the table, with pictures
+  report.md       tables with t intervals and p-values, and pictures
   runs.csv        every run; runs.json likewise
   amto-seed_0/    and others: for `keras_amto report`
 
@@ -93,7 +93,8 @@ def _add_training(parser: argparse.ArgumentParser) -> None:
         )
 
     parser.add_argument("--arms", nargs="+", metavar="ARM", help="default: all")
-    add("--seeds", 3, "how many, or a list such as 3,4,5", type=_seeds)
+    says = "how many, or a list such as 3,4,5; a verdict needs six"
+    add("--seeds", 3, says, type=_seeds)
     add("--steps", 900, "training steps of each network")
     add("--num-tasks", 4, "M")
     add("--transfer-interval", 50, "c, in steps")

@@ -28,7 +28,7 @@ def sto(trial: Trial, on_progress: OnProgress) -> Result:
 
 
 def best_of_k(trial: Trial, on_progress: OnProgress) -> Result:
-    """Judges the best of 2M independent runs by validation."""
+    """Judges the one of 2M independent runs of highest validation accuracy."""
     count = 2 * trial.experiment.num_tasks
     runs = list(trial.runs.first(count, on_progress))
     best = runs[

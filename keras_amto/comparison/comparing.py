@@ -21,6 +21,7 @@ from keras_amto.comparison.results import Comparison
 from keras_amto.comparison.store import ResultStore
 from keras_amto.comparison.summary import write_summary
 from keras_amto.comparison.trial import Trial
+from keras_amto.paired import import_scipy_stats
 
 
 def compare(
@@ -51,9 +52,10 @@ def compare(
     | arm | what |
     |---|---|
     | `sto` | one split, the network of lowest validation loss |
-    | `full` | one network on the whole gross set, without validation |
-    | `best_of_k` | 2M independent `sto` runs, the best by validation: as many \
-training steps as AMTO |
+    | `full` | one network on the whole gross set, without validation, its \
+last weights |
+    | `best_of_k` | 2M independent `sto` runs, the one of highest validation \
+accuracy: as many training steps as AMTO |
     | `soup`, `ensemble` | M independent `sto` runs, their weights or their \
 predictions averaged |
     | `amto`, `amto_uniform`, `amto_holdout` | AMTO; with uniform donors; \
@@ -63,7 +65,7 @@ the learning rate instead; AMTO with it |
 
     Each result is written to `output` when it is there. Called again with the
     same settings, a comparison goes on where it was interrupted; arms and seeds
-    can be added. In `output` are then `report.md` with a table and pictures
+    can be added. In `output` are then `report.md` with tables and pictures
     (where matplotlib is installed), `runs.csv` and `runs.json`, and for the
     arms of AMTO a directory for `python -m keras_amto report`.
 
@@ -80,7 +82,8 @@ the learning rate instead; AMTO with it |
         test_data: `(x, y)` to test on. Defaults to `None`: what is not in the
             gross set.
         arms: Names out of `keras_amto.comparison.ARMS`. Defaults to all.
-        seeds: Integer, how many from 0 on, or a list of them. Defaults to `5`.
+        seeds: Integer, how many from 0 on, or a list of them; below six there
+            is no verdict. Defaults to `5`.
         steps: Integer, training steps of each network. Defaults to `1000`.
         num_tasks: Integer, M, at least 2. Defaults to `4`.
         transfer_interval: Integer, c, in steps: validations are as frequent.
@@ -96,6 +99,7 @@ the learning rate instead; AMTO with it |
         A `Comparison`: results by seed, by arm. Printed, it is the table.
 
     Raises:
+        ImportError: if SciPy is missing.
         TypeError: if an argument is of the wrong type.
         ValueError: if an argument is out of range or unknown, or `output` holds
             a comparison with other settings, naming the setting.
@@ -117,6 +121,7 @@ the learning rate instead; AMTO with it |
             "There is nothing to test on. Received: neither `train_size` nor "
             "`test_data`. Expected: one of them."
         )
+    import_scipy_stats()  # else it would be missed when all is trained
     names = [check_choice("arms", arm, tuple(ARMS)) for arm in arms]
     arms = [arm for arm in ARMS if arm in names]  # in their usual order
     experiment = Experiment(

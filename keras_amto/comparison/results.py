@@ -14,6 +14,7 @@ import numpy as np
 from keras_amto.paired import Difference
 from keras_amto.paired import Summary
 from keras_amto.paired import difference
+from keras_amto.paired import p_text
 from keras_amto.paired import summarise
 
 REFERENCE = "sto"
@@ -120,9 +121,9 @@ class Comparison(Mapping[str, Mapping[int, Result]]):
         """Returns the rows as a Markdown table."""
         lines = [
             "| arm | seeds | test accuracy, % | standard error | less sto | "
-            "95 % interval | validation accuracy, % | training steps | "
-            "seconds |",
-            "|---|---:|---:|---:|---:|---:|---:|---:|---:|",
+            "95 % t interval | p | verdict | validation accuracy, % | "
+            "training steps | seconds |",
+            "|---|---:|---:|---:|---:|---:|---:|---|---:|---:|---:|",
         ]
         for row in self.rows():
             cells = [
@@ -146,21 +147,22 @@ class Comparison(Mapping[str, Mapping[int, Result]]):
         """
         scores = self.test_accuracies
         lines = [
-            f"| {arm} less | seeds | mean, points | 95 % interval | "
-            "training steps of both |",
-            "|---|---:|---:|---:|---:|",
+            f"| {arm} less | seeds | mean, points | 95 % t interval | p | "
+            "verdict | training steps of both |",
+            "|---|---:|---:|---:|---:|---|---:|",
         ]
         rows = {row.arm: row for row in self.rows()}
         for other, row in rows.items():
             if other == arm:
                 continue
             found = difference(scores[arm], scores[other])
-            mean, interval = _difference(found)
-            lines.append(
-                f"| {other} | {found.seeds} | {mean} | {interval} | "
-                f"{rows[arm].training_steps:.0f} and "
-                f"{row.training_steps:.0f} |"
-            )
+            cells = [
+                other,
+                str(found.seeds),
+                *_difference(found),
+                f"{rows[arm].training_steps:.0f} and {row.training_steps:.0f}",
+            ]
+            lines.append(f"| {' | '.join(cells)} |")
         return "\n".join(lines)
 
     def table_of_selection(self) -> str:
@@ -224,9 +226,15 @@ def _percent(value: float | None, sign: str = "") -> str:
     return f"{100 * value:{sign}.2f}"
 
 
-def _difference(found: Difference | None) -> tuple[str, str]:
+def _difference(found: Difference | None) -> list[str]:
+    """Mean, interval, p-value and verdict; there is none of few seeds."""
     if found is None or not found.seeds:
-        return "-", "-"
+        return ["-"] * 4
     low, high = _percent(found.low, "+"), _percent(found.high, "+")
     interval = "-" if "-" in (low, high) else f"{low} to {high}"
-    return _percent(found.mean, "+"), interval
+    return [
+        _percent(found.mean, "+"),
+        interval,
+        p_text(found.p),
+        found.verdict or "-",
+    ]

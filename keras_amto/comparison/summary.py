@@ -25,8 +25,13 @@ _STUDIED = ("amto", "plp")
 _NOTES = """\
 Test accuracy is measured on data that no arm trained on, validated with or
 selected by. `less sto` is the mean difference to `sto` on the same seeds, in
-percentage points, with a 95 % bootstrap interval over seeds; with few seeds
-the interval is too narrow. `validation accuracy` is the figure by which the
+percentage points, with Student's 95 % interval. `p` is that of the two-sided
+sign-flip test, of each comparison by itself: of twenty that are nothing but
+noise one is below 0.05. The verdict is by it at 0.05; below six seeds it cannot
+be that low, and there is no verdict. Gross and test sets of all seeds are drawn
+from the same images. So seeds are not independent samples: interval and `p` say
+how sure the mean is for these images, and are too confident about others.
+`validation accuracy` is the figure by which the
 network was selected. For the arms of AMTO it is optimistic: donors have trained
 on most of the samples that it is measured on; `amto_holdout` selects by clean
 samples. Training steps count all networks that were trained for an arm, AMTO's

@@ -9,6 +9,7 @@ from keras_amto.paired import Difference
 from keras_amto.paired import Scores
 from keras_amto.paired import Summary
 from keras_amto.paired import difference
+from keras_amto.paired import p_text
 from keras_amto.paired import summarise
 from keras_amto.plots.canvas import FAINT
 from keras_amto.plots.canvas import INK
@@ -82,7 +83,7 @@ def comparison(
 
     On the left each seed's accuracy is a faint mark, the mean a dot with its
     standard error. On the right is the mean paired difference to the reference
-    with a 95 % bootstrap interval.
+    with Student's 95 % interval, and the p-value of the sign-flip test.
 
     Args:
         scores: Test accuracy in [0, 1] by seed, by arm.
@@ -94,6 +95,7 @@ def comparison(
         The axes.
 
     Raises:
+        ImportError: if SciPy is missing.
         ValueError: if there is no score.
 
     Example:
@@ -123,9 +125,10 @@ def comparison(
     for row, each in enumerate(data.differences):
         if each is not None and each.seeds:
             _interval(right, row, each.mean, each.low, each.high)
-    right.set_yticks(rows, [])
+    right.yaxis.tick_right()
+    right.set_yticks(rows, [_p(each) for each in data.differences])
     right.set_xlabel(
-        f"less {data.reference} (percentage points): mean, 95 % interval",
+        f"less {data.reference} (points): mean, 95 % t interval; right: p",
         fontsize=9,
     )
     for panel in (left, right):
@@ -134,6 +137,10 @@ def comparison(
         panel.set_axisbelow(True)
         panel.tick_params(labelsize=9)
     return ax
+
+
+def _p(found: Difference | None) -> str:
+    return "" if found is None else p_text(found.p)
 
 
 def _interval(

@@ -104,6 +104,7 @@ def test_the_report_has_table_pictures_and_settings(whole):
         content = (output / f"{name}.png").read_bytes()
         assert content.startswith(b"\x89PNG")
     assert '"train_size": 120' in text
+    assert "seeds are not independent samples" in text
 
 
 def test_runs_of_amto_can_be_reported(whole):
@@ -301,6 +302,13 @@ def test_a_users_mistake_is_one_line(tmp_path, capsys, arguments, message):
     assert message in error
     assert error.count("\n") == 1
     assert not output.exists()
+
+
+def test_without_scipy_nothing_is_trained(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "scipy.stats", None)
+    with pytest.raises(ImportError, match=r"keras-amto\[compare\]"):
+        compare(tmp_path / "output", ["full"])
+    assert not (tmp_path / "output").exists()
 
 
 def test_bad_arguments_of_the_function_are_refused(tmp_path):

@@ -139,11 +139,11 @@ def test_the_table_has_means_errors_and_paired_differences():
     )
     head, _, sto, amto = comparison.table().splitlines()
     assert [cell.strip() for cell in sto.split("|")[1:-1]] == [
-        "sto", "2", "60.00", "10.00", "-", "-", "-", "10", "2.0",
+        "sto", "2", "60.00", "10.00", "-", "-", "-", "-", "-", "10", "2.0",
     ]  # fmt: skip
     assert [cell.strip() for cell in amto.split("|")[1:-1]] == [
         "amto", "2", "70.00", "10.00", "+10.00", "+10.00 to +10.00",
-        "75.00", "10", "2.0",
+        "0.500", "-", "75.00", "10", "2.0",
     ]  # fmt: skip
     assert head.count("|") == sto.count("|")
 
@@ -157,9 +157,25 @@ def test_one_arm_is_compared_with_each_other_one():
         }
     )
     assert comparison.table_of_one("amto").splitlines()[2:] == [
-        "| sto | 2 | +10.00 | +10.00 to +10.00 | 10 and 10 |",
-        "| full | 1 | -10.00 | - | 10 and 30 |",
+        "| sto | 2 | +10.00 | +10.00 to +10.00 | 0.500 | - | 10 and 10 |",
+        "| full | 1 | -10.00 | - | - | - | 10 and 30 |",
     ]
+
+
+@pytest.mark.parametrize(("seeds", "verdict"), [(5, "-"), (6, "higher")])
+def test_a_verdict_needs_six_seeds(seeds, verdict):
+    # As clear as can be: the same lead on every seed.
+    comparison = Comparison(
+        {
+            arm: {seed: result(seed, accuracy) for seed in range(seeds)}
+            for arm, accuracy in (("sto", 0.5), ("amto", 0.75))
+        }
+    )
+    p = f"{2 / 2**seeds:.3f}"
+    line = comparison.table().splitlines()[-1]
+    assert f"| +25.00 to +25.00 | {p} | {verdict} |" in line
+    line = comparison.table_of_one("amto").splitlines()[-1]
+    assert f"| +25.00 to +25.00 | {p} | {verdict} |" in line
 
 
 def test_figures_of_selection_stand_beside_those_of_the_test():
@@ -184,7 +200,8 @@ def test_figures_of_selection_stand_beside_those_of_the_test():
 
 def test_one_seed_has_neither_error_nor_interval():
     comparison = Comparison({"sto": {0: result()}, "amto": {0: result()}})
-    assert "| amto | 1 | 50.00 | - | +0.00 | - | - |" in comparison.table()
+    line = comparison.table().splitlines()[-1]
+    assert line.startswith("| amto | 1 | 50.00 | - | +0.00 | - | - | - | - |")
 
 
 def test_every_run_is_in_csv_and_json():

@@ -179,6 +179,7 @@ def test_arms_are_compared_on_common_seeds_in_percent():
     assert data.differences[0] is None
     assert data.differences[1].mean == 25.0
     assert (data.differences[1].low, data.differences[1].high) == (25, 25)
+    assert data.differences[1].p == 0.5
 
 
 def test_nothing_to_draw_is_refused():

@@ -131,6 +131,11 @@ def test_the_winner_is_named_in_every_picture_that_has_one():
         assert any("(winner)" in text for text, _ in texts_of(figure))
 
 
+def test_each_difference_of_arms_has_its_p():
+    texts = [text for text, _ in texts_of(plots.comparison(SCORES).figure)]
+    assert texts.count("0.125") == 3  # four seeds, a lead on each
+
+
 def test_one_task_and_diverged_losses_can_be_drawn():
     nan = float("nan")
     diverged = runs.ledger_of([([1, 0], [nan, nan], [nan, nan])])
