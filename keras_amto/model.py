@@ -13,6 +13,7 @@ import keras
 from keras_amto.arguments import Settings
 from keras_amto.arguments import check_integer
 from keras_amto.callbacks.arrangement import arrange
+from keras_amto.choices import MEMORY_LIMIT
 from keras_amto.engines import check_augment
 from keras_amto.engines import default_seeds_from
 from keras_amto.engines import refuse_engine
@@ -21,7 +22,6 @@ from keras_amto.engines.cloning import clone_compile_args
 from keras_amto.exporting import export_network
 from keras_amto.finalists import Finalists
 from keras_amto.ledger import Ledger
-from keras_amto.limits import MEMORY_LIMIT
 from keras_amto.placement import Placement
 from keras_amto.planning import plan_fit
 from keras_amto.running import run_fit

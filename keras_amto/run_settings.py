@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 from typing import Any
 
-from keras_amto.algorithm import STOP_WHEN
-from keras_amto.limits import MEMORY_LIMIT
+from keras_amto.choices import MEMORY_LIMIT
+from keras_amto.choices import STOP_WHEN
 
 if TYPE_CHECKING:
     import keras

@@ -7,7 +7,6 @@ via Data Sampling and Multi-Task Optimization", IJCNN 2020, section III-B.
 from keras_amto.algorithm.entropy import donor_entropy
 from keras_amto.algorithm.harmonic import best_candidate
 from keras_amto.algorithm.harmonic import harmonic_accuracy
-from keras_amto.algorithm.patience import STOP_WHEN
 from keras_amto.algorithm.patience import Patience
 from keras_amto.algorithm.patience import initial_patience
 from keras_amto.algorithm.patience import out_of_patience
@@ -22,7 +21,6 @@ from keras_amto.algorithm.transfer import accepts
 from keras_amto.algorithm.transfer import comparable_losses
 
 __all__ = [
-    "STOP_WHEN",
     "Patience",
     "Purpose",
     "accepts",

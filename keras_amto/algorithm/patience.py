@@ -12,8 +12,6 @@ import numpy.typing as npt
 
 from keras_amto.algorithm.transfer import comparable_losses
 
-STOP_WHEN = ("any", "all", "first")
-
 
 class Patience(NamedTuple):
     """How long each task has waited for a better validation loss.
@@ -88,7 +86,8 @@ def out_of_patience(
 
     Example:
 
-    >>> [out_of_patience([0, 3], 3, stop_when) for stop_when in STOP_WHEN]
+    >>> readings = "any", "all", "first"
+    >>> [out_of_patience([0, 3], 3, stop_when) for stop_when in readings]
     [True, False, False]
     """
     if limit is None:

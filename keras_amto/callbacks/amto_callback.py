@@ -2,10 +2,10 @@
 
 import numbers
 
-from keras_amto.algorithm import STOP_WHEN
 from keras_amto.algorithm import out_of_patience
 from keras_amto.arguments import check_boolean
 from keras_amto.callbacks.round_callback import RoundCallback
+from keras_amto.choices import STOP_WHEN
 from keras_amto.ledger import Record
 
 

@@ -5,8 +5,8 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-from keras_amto.algorithm import STOP_WHEN
-from keras_amto.datasets import NAMES
+from keras_amto.choices import DATA_SETS
+from keras_amto.choices import STOP_WHEN
 from keras_amto.run_settings import PAPER
 from keras_amto.run_settings import RunSettings
 from keras_amto.version import __version__
@@ -52,7 +52,7 @@ def _add_inputs(parser: argparse.ArgumentParser) -> None:
         required=True,
         metavar="DIR_OR_NAME",
         help="a folder that holds a folder of images for each class, or one "
-        f"of {', '.join(NAMES)}",
+        f"of {', '.join(DATA_SETS)}",
     )
     add(
         "--data-dir",

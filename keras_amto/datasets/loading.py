@@ -4,11 +4,12 @@ import os
 import pathlib
 from typing import Any
 
+from keras_amto.choices import DATA_SETS
 from keras_amto.datasets.image_sets import ImageSets
 from keras_amto.datasets.image_sets import batched_images
 from keras_amto.datasets.image_sets import draw_test_set
 
-NAMES = ("oxford_iiit_pet", "rsscn7", "uc_merced")
+NAMES = DATA_SETS
 TEST_SPLIT = 0.2  # where the data set has no test set of its own
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import keras
 
-from keras_amto.limits import MEMORY_LIMIT
+from keras_amto.choices import MEMORY_LIMIT
 from keras_amto.tasks.arrays import common_length
 from keras_amto.tasks.arrays import to_arrays
 from keras_amto.tasks.dataset_source import DatasetSource

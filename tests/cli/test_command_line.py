@@ -16,7 +16,7 @@ from tests.conftest import ROOT
 NAMES = ("keras_amto", "keras-amto")
 WAYS = (*NAMES, "python -m")
 HEAVY = {
-    "PIL", "jax", "keras", "matplotlib", "pandas", "scipy", "sklearn",
+    "PIL", "jax", "keras", "matplotlib", "numpy", "pandas", "scipy", "sklearn",
     "tensorflow", "torch",
 }  # fmt: skip
 
