@@ -1,18 +1,21 @@
 """Nested values to bytes and back, bit for bit, with a checksum.
 
 A file is a magic word, the SHA-256 of the rest, the length of a JSON text, that
-text, and the bytes of all arrays. Arrays that are one object are written once.
-No part of it is executed when it is read.
+text, and all arrays in NumPy's own format. Arrays that are one object are
+written once. No part of it is executed when it is read.
 """
 
 import hashlib
+import io
 import json
 from typing import Any
 
 import ml_dtypes
 import numpy as np
+from numpy.lib import format as npy
 
-_MAGIC = b"AMTO\x00\x01\r\n"
+_MAGIC = b"AMTO\x00\x02\r\n"
+_NPY = (3, 0)  # the version that knows any name of a field
 _DIGEST = hashlib.sha256().digest_size
 _HEADER = len(_MAGIC) + _DIGEST + 8
 
@@ -26,45 +29,47 @@ def encode(value: Any) -> list[bytes]:
 
     Args:
         value: Nested dicts with string keys, lists and tuples (which come back
-            as lists) of NumPy arrays and scalars, strings, numbers (NaN and
-            infinities too), booleans and `None`.
+            as lists) of NumPy arrays and scalars of any type but objects,
+            strings, numbers (NaN and infinities too), booleans and `None`.
 
     Returns:
         List of bytes, to be written one after another.
 
     Raises:
-        TypeError: if something else is in it.
+        TypeError: if something else is in it, which could not be read back
+            exactly.
     """
     arrays: list[np.ndarray[Any, Any]] = []
     places: dict[int, int] = {}
 
     def pack(item: Any) -> Any:
-        if isinstance(item, np.ndarray | np.generic):
+        if type(item) is np.ndarray or isinstance(item, np.generic):
             if id(item) not in places:
                 places[id(item)] = len(arrays)
-                arrays.append(np.asarray(item))
-            return {"array": places[id(item)]}
+                arrays.append(_as_array(item))
+            kind = "array" if isinstance(item, np.ndarray) else "scalar"
+            return {kind: places[id(item)]}
         if isinstance(item, dict):
             return {"dict": {_key(k): pack(v) for k, v in item.items()}}
         if isinstance(item, list | tuple):
             return [pack(each) for each in item]
-        if item is None or isinstance(item, bool | int | float | str):
+        # Of these types themselves: a subclass would not come back.
+        if item is None or type(item) in (bool, int, float, str):
             return item
-        raise TypeError(
-            "A backup holds arrays and plain values alone. "
-            f"Received: {item!r} (of type {type(item)}). "
-            "Expected: dicts, lists, NumPy arrays, strings, numbers or None."
-        )
+        raise _refusal(item)
 
     packed = pack(value)
+    names = [_foreign_name(array.dtype) for array in arrays]
+    # Not as escapes: two lone surrogates would come back as one character.
     text = json.dumps(
-        {
-            "value": packed,
-            "arrays": [[a.dtype.name, list(a.shape)] for a in arrays],
-        }
-    ).encode()
+        {"value": packed, "types": names}, ensure_ascii=False
+    ).encode(errors="surrogatepass")
     # The arrays live until here, so no two of them shared an id.
-    body = [len(text).to_bytes(8, "big"), text, *(a.tobytes() for a in arrays)]
+    body = [
+        len(text).to_bytes(8, "big"),
+        text,
+        *(_to_npy(*pair) for pair in zip(arrays, names, strict=True)),
+    ]
     digest = hashlib.sha256()
     for part in body:
         digest.update(part)
@@ -78,20 +83,17 @@ def decode(content: bytes) -> Any:
         BackupError: if the bytes are not exactly those that were written.
     """
     if len(content) < _HEADER or not content.startswith(_MAGIC):
-        raise BackupError("it is no backup, or its beginning is damaged")
+        raise BackupError(
+            "it is no backup of this version, or its beginning is damaged"
+        )
     digest = content[len(_MAGIC) : len(_MAGIC) + _DIGEST]
     body = memoryview(content)[len(_MAGIC) + _DIGEST :]
     if hashlib.sha256(body).digest() != digest:
         raise BackupError("its checksum is wrong: it is torn or damaged")
     end = 8 + int.from_bytes(body[:8], "big")
-    header = json.loads(bytes(body[8:end]))
-    arrays = []
-    for name, shape in header["arrays"]:
-        dtype = _dtype(name)
-        size = int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
-        raw = np.frombuffer(body[end : end + size], dtype)
-        arrays.append(raw.reshape(shape).copy())
-        end += size
+    header = json.loads(bytes(body[8:end]).decode(errors="surrogatepass"))
+    rest = io.BytesIO(body[end:])
+    arrays = [_from_npy(rest, name) for name in header["types"]]
 
     def unpack(item: Any) -> Any:
         if isinstance(item, list):
@@ -99,6 +101,8 @@ def decode(content: bytes) -> Any:
         if isinstance(item, dict):
             if "array" in item:
                 return arrays[item["array"]]
+            if "scalar" in item:
+                return arrays[item["scalar"]][()]
             return {key: unpack(each) for key, each in item["dict"].items()}
         return item
 
@@ -106,7 +110,7 @@ def decode(content: bytes) -> Any:
 
 
 def _key(key: Any) -> str:
-    if not isinstance(key, str):
+    if type(key) is not str:
         raise TypeError(
             f"A backup's dicts have string keys. Received: {key!r}. "
             "Expected: a string."
@@ -114,6 +118,51 @@ def _key(key: Any) -> str:
     return key
 
 
-def _dtype(name: str) -> np.dtype[Any]:
-    # bfloat16 and its kin are unknown to NumPy by name.
-    return np.dtype(getattr(ml_dtypes, name, name))
+def _as_array(item: Any) -> np.ndarray[Any, Any]:
+    """The array, or that of a scalar, if it can be read back."""
+    array = np.asarray(item)
+    dtype = array.dtype
+    if isinstance(item, np.str_ | np.bytes_) and array[()] != item:
+        raise _refusal(item)  # NumPy drops zeros at its end
+    if _foreign_name(dtype) is None and not _is_kept(dtype):
+        raise _refusal(item)
+    return array
+
+
+def _is_kept(dtype: np.dtype[Any]) -> bool:
+    """Whether NumPy's format keeps a type."""
+    return (
+        dtype.kind in "biufcmMSUV"
+        and not dtype.hasobject
+        and npy.descr_to_dtype(npy.dtype_to_descr(dtype)) == dtype
+    )
+
+
+def _foreign_name(dtype: np.dtype[Any]) -> str | None:
+    """The name of bfloat16 or one of its kin, which NumPy does not know."""
+    kind = getattr(ml_dtypes, dtype.name, None)
+    return dtype.name if kind is not None and np.dtype(kind) == dtype else None
+
+
+def _to_npy(array: np.ndarray[Any, Any], name: str | None) -> bytes:
+    file = io.BytesIO()
+    if name is not None:
+        array = array.view(f"u{array.itemsize}")
+    npy.write_array(file, array, _NPY, allow_pickle=False)
+    return file.getvalue()
+
+
+def _from_npy(file: io.BytesIO, name: str | None) -> np.ndarray[Any, Any]:
+    # The checksum stands for the header, however long its type is.
+    size = file.getbuffer().nbytes
+    array = npy.read_array(file, allow_pickle=False, max_header_size=size)
+    return array if name is None else array.view(getattr(ml_dtypes, name))
+
+
+def _refusal(item: Any) -> TypeError:
+    return TypeError(
+        "A backup holds what can be read back exactly. "
+        f"Received: {item!r} (of type {type(item)}). "
+        "Expected: dicts, lists, NumPy arrays and scalars without objects, "
+        "strings, numbers, booleans or None."
+    )
