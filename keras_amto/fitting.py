@@ -110,10 +110,13 @@ class Fitting:
                 self._end_round()
             if self._stops() or execution.ends_epoch:
                 self._logs = self._end_epoch(execution.epoch, training_logs)
-            if self._stops():
+            stops, terminated = self._vote()
+            if stops:
                 break
             if keeper is not None:
-                keeper.after(execution, self._steps_made, self._capture)
+                keeper.after(
+                    execution, self._steps_made, self._capture, terminated
+                )
         if self._session.round_is_open:  # stopped at the end of an epoch
             self._end_round()
         return self._logs
@@ -123,16 +126,23 @@ class Fitting:
         return self._rounds.step - self._first_step
 
     def _stops(self) -> bool:
-        """Whether training is to end, in any worker process."""
-        keeper = self._keeper
-        terminated = keeper is not None and keeper.terminated
-        stop, terminated = self._engine.any_of(
-            [self._model.stop_training, terminated]
+        return self._vote()[0]
+
+    def _vote(self) -> tuple[bool, bool]:
+        """Whether training is to end, and whether SIGTERM has come.
+
+        In any worker process.
+        """
+        keeper, model = self._keeper, self._model
+        stops, terminated = self._engine.any_of(
+            [
+                model.stop_training,
+                keeper is not None and keeper.terminated,
+            ]
         )
-        self._model.stop_training = stop
-        if keeper is not None:
-            keeper.terminated = terminated
-        return stop
+        if stops:  # else it stays: a handler may have set it meanwhile
+            model.stop_training = True
+        return stops, terminated
 
     def _capture(self) -> RunState:
         """Returns everything that the run is made of."""

@@ -59,7 +59,12 @@ class BackupKeeper:
         self._writing: concurrent.futures.Future[None] | None = None
         self._ledger = -1
         self._previous_handler: Any = None
-        self.terminated = False
+        self._terminated = False
+
+    @property
+    def terminated(self) -> bool:
+        """Whether SIGTERM has come to this process."""
+        return self._terminated
 
     @property
     def every(self) -> int | None:
@@ -95,7 +100,7 @@ class BackupKeeper:
         try:
             if error is None:
                 self._finish_writing()
-                if self.terminated:
+                if self._engine.any_of([self._terminated])[0]:
                     self._leave()  # what comes after `fit` may take long
                 if self._delete:
                     self._store.clear()
@@ -103,7 +108,8 @@ class BackupKeeper:
             self._store.release()
 
     def _on_sigterm(self, number: int, frame: FrameType | None) -> None:
-        self.terminated = True
+        # Set here alone: it may come at any instant.
+        self._terminated = True
 
     def load(self) -> RunState | None:
         """Returns the run to continue, or `None` to begin one.
@@ -143,7 +149,11 @@ class BackupKeeper:
         os.fsync(self._ledger)
 
     def after(
-        self, execution: Execution, step: int, capture: Callable[[], RunState]
+        self,
+        execution: Execution,
+        step: int,
+        capture: Callable[[], RunState],
+        terminated: bool,
     ) -> None:
         """Backs up after an execution, if it is time.
 
@@ -151,6 +161,7 @@ class BackupKeeper:
             execution: The execution that is done.
             step: Integer, the steps of this `fit` that are done.
             capture: Returns the state of the run.
+            terminated: Boolean, whether SIGTERM has come to any process.
 
         Raises:
             SystemExit: after SIGTERM, when the backup is written.
@@ -161,17 +172,21 @@ class BackupKeeper:
             if self.every is None
             else step % self.every == 0
         )
-        if due or self.terminated:
+        if due or terminated:
             self._save(capture())
-        if self.terminated:
+        if terminated:
             self._finish_writing()
             self._leave()
 
     def _leave(self) -> NoReturn:
+        directory = self._store.directory
+        outcome = (
+            f"is backed up in {directory} and continues"
+            if self._store.paths()  # none: it came as the first round ended
+            else f"has no backup in {directory} yet and begins anew"
+        )
         print(
-            "SIGTERM: training is backed up in "
-            f"{self._store.directory} and continues when started again.",
-            file=sys.stderr,
+            f"SIGTERM: training {outcome} when started again.", file=sys.stderr
         )
         raise SystemExit(128 + signal.SIGTERM)
 

@@ -21,6 +21,7 @@ from keras_amto.backup import BackupStore
 from keras_amto.backup import encode
 from keras_amto.backup import keeper as keeper_module
 from keras_amto.backup import run_state
+from keras_amto.engines import Engine
 from keras_amto.fitting import Fitting
 from tests.backup import training
 from tests.conftest import ROOT
@@ -131,6 +132,27 @@ def test_after_a_kill_at_most_the_rounds_since_the_last_backup_are_lost(
     assert len(newest) == 2
     assert int(newest[-1].name.split(".")[0]) >= 15
     assert lines == straight()["ledger"][: len(lines)]
+
+
+def test_a_sigterm_that_comes_while_flags_are_exchanged_is_not_lost(
+    tmp_path, monkeypatch
+):
+    exchange, calls = Engine.any_of, []
+
+    def exchanging(engine, flags):
+        result = exchange(engine, flags)
+        if signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
+            calls.append(flags)
+        if len(calls) == 10:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return result
+
+    monkeypatch.setattr(Engine, "any_of", exchanging)
+    with pytest.raises(SystemExit) as raised:
+        fit(tmp_path, save_freq=10**6)
+    assert raised.value.code == 128 + signal.SIGTERM
+    assert len(list(tmp_path.glob("*.backup"))) == 1
+    assert fit(tmp_path) == straight()
 
 
 # The test of the test
