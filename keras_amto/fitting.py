@@ -106,32 +106,31 @@ class Fitting:
                 self._begin_round()
                 self._rounds.reallocate_knowledge()
             training_logs = self._train(execution)
-            if self._stops() or execution.ends_round:
+            if execution.ends_round:
                 self._end_round()
-            if self._stops() or execution.ends_epoch:
+            if execution.ends_epoch:
                 self._logs = self._end_epoch(execution.epoch, training_logs)
             stops, terminated = self._vote()
             if stops:
+                if self._session.round_is_open:
+                    self._end_round()
+                if not execution.ends_epoch:
+                    self._logs = self._end_epoch(execution.epoch, training_logs)
                 break
             if keeper is not None:
                 keeper.after(
                     execution, self._steps_made, self._capture, terminated
                 )
-        if self._session.round_is_open:  # stopped at the end of an epoch
-            self._end_round()
         return self._logs
 
     @property
     def _steps_made(self) -> int:
         return self._rounds.step - self._first_step
 
-    def _stops(self) -> bool:
-        return self._vote()[0]
-
     def _vote(self) -> tuple[bool, bool]:
         """Whether training is to end, and whether SIGTERM has come.
 
-        In any worker process.
+        In any worker process: they agree once an execution.
         """
         keeper, model = self._keeper, self._model
         stops, terminated = self._engine.any_of(

@@ -155,6 +155,25 @@ def test_a_sigterm_that_comes_while_flags_are_exchanged_is_not_lost(
     assert fit(tmp_path) == straight()
 
 
+def test_processes_agree_once_an_execution(tmp_path, monkeypatch):
+    exchange, train, calls = Engine.any_of, Fitting._train, []
+
+    def exchanging(engine, flags):
+        calls.append("agree")
+        return exchange(engine, flags)
+
+    def training(fitting, execution):
+        calls.append("train")
+        return train(fitting, execution)
+
+    monkeypatch.setattr(Engine, "any_of", exchanging)
+    monkeypatch.setattr(Fitting, "_train", training)
+    fit(tmp_path, 1, epochs=1)
+    executions = calls[calls.index("train") :]
+    assert len(executions) > 10
+    assert executions == ["train", "agree"] * (len(executions) // 2) + ["agree"]
+
+
 # The test of the test
 
 
