@@ -276,7 +276,7 @@ CALLBACKS = {
     "an empty directory name": (
         backup(backup_dir=""), ValueError, "`backup_dir`"),
     "backups at an unknown time": (
-        backup(save_freq="epoch"), ValueError, "`save_freq`"),
+        backup(save_freq="batch"), ValueError, "`save_freq`"),
     "backups after no step": (backup(save_freq=0), ValueError, "`save_freq`"),
     "backups after half a step": (
         backup(save_freq=1.5), TypeError, "`save_freq`"),

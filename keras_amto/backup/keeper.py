@@ -32,7 +32,7 @@ class BackupKeeper:
 
     Args:
         store: Where backups go.
-        save_freq: `"round"`, or an integer: after so many steps.
+        save_freq: `"round"`, `"epoch"`, or an integer: after so many steps.
         delete: Whether a completed `fit` removes its backups.
         fingerprint: What has to be equal for a run to continue, by name.
         engine: Turns replicas into arrays and back.
@@ -68,7 +68,8 @@ class BackupKeeper:
 
     @property
     def every(self) -> int | None:
-        """After how many steps to look, `None` for as rounds end."""
+        """After how many steps to look, `None` for where training is cut
+        anyway."""
         return self._save_freq if isinstance(self._save_freq, int) else None
 
     def __enter__(self) -> "BackupKeeper":
@@ -167,16 +168,18 @@ class BackupKeeper:
             SystemExit: after SIGTERM, when the backup is written.
             OSError: if this or the last backup could not be written.
         """
-        due = (
-            execution.ends_round
-            if self.every is None
-            else step % self.every == 0
-        )
-        if due or terminated:
+        if terminated or self._is_due(execution, step):
             self._save(capture())
         if terminated:
             self._finish_writing()
             self._leave()
+
+    def _is_due(self, execution: Execution, step: int) -> bool:
+        if self.every is not None:
+            return step % self.every == 0
+        if self._save_freq == "epoch":
+            return execution.ends_epoch
+        return execution.ends_round
 
     def _leave(self) -> NoReturn:
         directory = self._store.directory

@@ -7,6 +7,8 @@ import keras
 from keras_amto.arguments import check_boolean
 from keras_amto.arguments import check_integer
 
+_ENDS = ("round", "epoch")
+
 
 class PopulationBackup(keras.callbacks.Callback):
     """Backs a run up, and continues it where a backup is found.
@@ -33,8 +35,8 @@ class PopulationBackup(keras.callbacks.Callback):
 
     Args:
         backup_dir: Where to keep backups: one directory for each call of `fit`.
-        save_freq: `"round"`, or an integer, at least 1: after so many steps.
-            Defaults to `"round"`.
+        save_freq: `"round"`, `"epoch"`, or an integer, at least 1: after so
+            many steps. Defaults to `"round"`.
         keep: Integer, at least 1, how many of the newest to keep. Defaults to
             `2`.
         delete_checkpoint: Boolean, whether a completed `fit` removes its
@@ -76,10 +78,10 @@ class PopulationBackup(keras.callbacks.Callback):
                 "`backup_dir` is empty. Received: ''. "
                 "Expected: the path of a directory."
             )
-        if isinstance(save_freq, str) and save_freq != "round":
+        if isinstance(save_freq, str) and save_freq not in _ENDS:
             raise ValueError(
                 f"`save_freq` is unknown. Received: save_freq={save_freq!r}. "
-                "Expected: 'round' or an integer of at least 1."
+                "Expected: 'round', 'epoch' or an integer of at least 1."
             )
         self.backup_dir: str = os.fspath(backup_dir)
         self.save_freq: str | int = (

@@ -31,6 +31,7 @@ from tests.data import digits
 pytestmark = needs_tensorflow
 
 EPOCHS = 6
+STEPS = 12  # of an epoch
 
 
 @functools.cache
@@ -60,10 +61,12 @@ class KillAt(keras.callbacks.Callback):
             raise Killed
 
 
-def fit(directory, save_freq="round", kill=None, epochs=EPOCHS):
+def fit(directory, save_freq="round", kill=None, epochs=EPOCHS, **options):
     model, callbacks = training.make_model(), training.make_callbacks()
     x, y = digits(400)
-    extra = [keras_amto.PopulationBackup(directory, save_freq)]
+    extra = [
+        keras_amto.PopulationBackup(directory, save_freq, **options),
+    ]
     if kill is not None:
         extra.append(kill)
     model.fit(
@@ -85,6 +88,8 @@ def fit(directory, save_freq="round", kill=None, epochs=EPOCHS):
         ("round", {"epoch": 3}),
         (1, {"step": 38}),
         (7, {"step": 38}),
+        ("epoch", {"step": 5}),
+        ("epoch", {"step": 38}),
     ],
 )
 def test_a_run_continues_exactly(tmp_path, save_freq, kill):
@@ -98,6 +103,12 @@ def test_a_run_continues_exactly_after_many_interruptions(tmp_path):
         with pytest.raises(Killed):
             fit(tmp_path, 1, KillAt(step=steps))
     assert fit(tmp_path) == straight()
+
+
+def test_backups_can_follow_epochs(tmp_path):
+    fit(tmp_path, "epoch", epochs=5, delete_checkpoint=False, keep=9)
+    steps = [int(path.stem) for path in tmp_path.glob("*.backup")]
+    assert sorted(steps) == [STEPS * (epoch + 1) for epoch in range(5)]
 
 
 def test_the_portable_engine_continues_exactly(tmp_path, monkeypatch):
