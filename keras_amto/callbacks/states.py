@@ -1,5 +1,6 @@
 """The state of callbacks, where they have any."""
 
+import copy
 from collections.abc import Sequence
 from typing import Any
 
@@ -44,7 +45,8 @@ def _with_state(
 
 def _state_of(callback: keras.callbacks.Callback) -> Any:
     if hasattr(callback, "get_state"):
-        return callback.get_state()
+        # A copy: it is written while training goes on.
+        return copy.deepcopy(callback.get_state())
     for kind, names in _KEPT.items():
         if isinstance(callback, kind):
             return {name: _plain(getattr(callback, name)) for name in names}

@@ -21,6 +21,7 @@ from keras_amto.backup import BackupStore
 from keras_amto.backup import encode
 from keras_amto.backup import keeper as keeper_module
 from keras_amto.backup import run_state
+from keras_amto.callbacks.states import states_of
 from keras_amto.engines import Engine
 from keras_amto.fitting import Fitting
 from tests.backup import training
@@ -164,6 +165,14 @@ def test_a_sigterm_that_comes_while_flags_are_exchanged_is_not_lost(
     assert raised.value.code == 128 + signal.SIGTERM
     assert len(list(tmp_path.glob("*.backup"))) == 1
     assert fit(tmp_path) == straight()
+
+
+def test_a_callbacks_state_is_that_of_the_moment_it_is_taken():
+    """It is written while training goes on."""
+    counter = training.Counter()
+    taken = states_of([counter])
+    counter.on_epoch_end(0, {"loss": 1.0})
+    assert taken == {"0 Counter": {"epochs": []}}
 
 
 def test_processes_agree_once_an_execution(tmp_path, monkeypatch):
