@@ -1,6 +1,7 @@
 """Algorithm 1 as a Keras `fit`: rounds, epochs, callbacks."""
 
 import functools
+from collections.abc import Callable
 
 import keras
 import numpy as np
@@ -100,6 +101,11 @@ class Fitting:
             stop_every=None if keeper is None else keeper.every,
             first_step=self._steps_made,
         ):
+            capture: Callable[[], RunState] = self._capture
+            if keeper is not None and execution.cuts_round:
+                # With more epochs it would not be: where they may be added
+                # later, training continues from before.
+                capture = _held(self._capture())
             if execution.starts_epoch:
                 self._begin_epoch(execution.epoch)
             if execution.starts_round:
@@ -118,9 +124,7 @@ class Fitting:
                     self._logs = self._end_epoch(execution.epoch, training_logs)
                 break
             if keeper is not None:
-                keeper.after(
-                    execution, self._steps_made, self._capture, terminated
-                )
+                keeper.after(execution, self._steps_made, capture, terminated)
         return self._logs
 
     @property
@@ -172,7 +176,8 @@ class Fitting:
 
     def restore(self, state: RunState) -> None:
         """Continues from a backup, after `on_train_begin`."""
-        # First, since it can refuse: nothing is half restored.
+        # First, since they can refuse: nothing is half restored.
+        self._refuse_fewer_epochs(state)
         restore_states(self._callbacks.callbacks, state.callbacks)
         self._rounds.restore(state)
         self._read_until = state.now.step
@@ -185,6 +190,20 @@ class Fitting:
             self._model.optimizer.learning_rate = state.learning_rate
         history.epoch = list(state.history["epoch"])
         history.history = dict(state.history["history"])
+
+    def _refuse_fewer_epochs(self, state: RunState) -> None:
+        """Raises where training would have ended before the backup."""
+        plan = self._plan
+        made = state.now.step - self._first_step
+        left = len(plan.epochs) * plan.steps_per_epoch - made
+        # A round that is under way would have been cut short.
+        if left < 0 or (left == 0 and state.round_is_open):
+            raise ValueError(
+                "The backup holds more training than `epochs` asks for. "
+                f"Received: epochs={plan.epochs.stop}, and a backup of step "
+                f"{made}. Expected: as many epochs as when the backup was "
+                "made, or more."
+            )
 
     def _begin_epoch(self, epoch: int) -> None:
         self._rounds.begin_epoch()
@@ -303,3 +322,7 @@ class Fitting:
             for callback in self._callbacks.callbacks
             if isinstance(callback, RoundCallback)
         ]
+
+
+def _held(state: RunState) -> Callable[[], RunState]:
+    return lambda: state

@@ -16,6 +16,8 @@ class Execution(NamedTuple):
         starts_round: Boolean.
         ends_round: Boolean. The last execution of a schedule always ends its
             round, be it cut short.
+        cuts_round: Boolean, whether it ends a round that would go on if there
+            were more epochs.
     """
 
     epoch: int
@@ -25,6 +27,7 @@ class Execution(NamedTuple):
     ends_epoch: bool
     starts_round: bool
     ends_round: bool
+    cuts_round: bool
 
 
 def executions(
@@ -77,4 +80,5 @@ def executions(
             ends_epoch=step % steps_per_epoch == 0,
             starts_round=in_round == 0,
             ends_round=step % transfer_interval == 0 or step == total,
+            cuts_round=step % transfer_interval != 0 and step == total,
         )

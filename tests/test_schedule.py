@@ -34,6 +34,9 @@ def test_executions_cover_every_step_and_cut_at_rounds_and_epochs(
         step += execution.steps
         assert execution.ends_epoch == (step % steps_per_epoch == 0)
         assert execution.ends_round == (step % interval == 0 or step == total)
+        assert execution.cuts_round == (
+            execution.ends_round and step % interval != 0
+        )
     assert step == total
 
 

@@ -161,7 +161,8 @@ class BackupKeeper:
         Args:
             execution: The execution that is done.
             step: Integer, the steps of this `fit` that are done.
-            capture: Returns the state of the run.
+            capture: Returns the state to continue from: that of the run, or
+                that before the execution if it cuts a round short.
             terminated: Boolean, whether SIGTERM has come to any process.
 
         Raises:
@@ -175,6 +176,8 @@ class BackupKeeper:
             self._leave()
 
     def _is_due(self, execution: Execution, step: int) -> bool:
+        if execution.cuts_round:
+            return False
         if self.every is not None:
             return step % self.every == 0
         if self._save_freq == "epoch":

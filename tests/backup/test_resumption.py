@@ -62,11 +62,14 @@ class KillAt(keras.callbacks.Callback):
             raise Killed
 
 
-def fit(directory, save_freq="round", kill=None, epochs=EPOCHS, **options):
+def fit(
+    directory, save_freq="round", kill=None, epochs=EPOCHS, extra=(), **options
+):
     model, callbacks = training.make_model(), training.make_callbacks()
     x, y = digits(400)
     extra = [
         keras_amto.PopulationBackup(directory, save_freq, **options),
+        *extra,
     ]
     if kill is not None:
         extra.append(kill)
@@ -110,6 +113,46 @@ def test_backups_can_follow_epochs(tmp_path):
     fit(tmp_path, "epoch", epochs=5, delete_checkpoint=False, keep=9)
     steps = [int(path.stem) for path in tmp_path.glob("*.backup")]
     assert sorted(steps) == [STEPS * (epoch + 1) for epoch in range(5)]
+
+
+@pytest.mark.parametrize("epochs", [3, EPOCHS])
+@pytest.mark.parametrize("save_freq", ["round", "epoch", 3 * STEPS, 4])
+def test_a_run_that_is_made_longer_is_that_which_was_longer_at_once(
+    tmp_path, save_freq, epochs
+):
+    """And where it is not made longer, its last round is cut short again."""
+    first = fit(tmp_path, save_freq, epochs=3, delete_checkpoint=False)
+    assert first == straight(3)
+    steps = [json.loads(line)["step"] for line in first["ledger"]]
+    assert 0 < steps[-1] - steps[-2] < 5
+    assert fit(tmp_path, save_freq, epochs=epochs) == straight(epochs)
+
+
+class Terminate(keras.callbacks.Callback):
+    """Sends SIGTERM to this process as an epoch ends."""
+
+    def on_epoch_end(self, epoch, logs=None):
+        if epoch == 2:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+
+@pytest.mark.parametrize("epochs", [3, EPOCHS])
+def test_sigterm_as_a_run_ends_loses_no_more_than_its_last_execution(
+    tmp_path, epochs
+):
+    with pytest.raises(SystemExit):
+        fit(tmp_path, 10**6, epochs=3, extra=[Terminate()])
+    (path,) = tmp_path.glob("*.backup")
+    assert 2 * STEPS <= int(path.stem) < 3 * STEPS
+    assert fit(tmp_path, epochs=epochs) == straight(epochs)
+
+
+def test_a_run_that_is_made_shorter_than_its_backup_is_refused(tmp_path):
+    with pytest.raises(Killed):
+        fit(tmp_path, kill=KillAt(epoch=3))
+    with pytest.raises(ValueError, match=r"Received: epochs=2[\s\S]*Expected"):
+        fit(tmp_path, epochs=2)
+    assert fit(tmp_path) == straight()
 
 
 def test_the_portable_engine_continues_exactly(tmp_path, monkeypatch):
