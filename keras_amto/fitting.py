@@ -4,7 +4,6 @@ import functools
 from collections.abc import Callable
 
 import keras
-import numpy as np
 
 from keras_amto.backup.keeper import BackupKeeper
 from keras_amto.backup.run_state import RunState
@@ -161,7 +160,7 @@ class Fitting:
             trial=rounds.trial,
             best=tuple(rounds.best),
             patience=rounds.patience,
-            losses=rounds.validation.losses.copy(),
+            losses=rounds.validation.losses,
             transfers=rounds.transfers,
             logs=self._logs,
             records=tuple(session.records),
@@ -251,7 +250,7 @@ class Fitting:
     def _end_round(self) -> None:
         rounds = self._rounds
         record = rounds.determine_transfer()
-        diverged = not np.isfinite(rounds.validation.losses).any()
+        diverged = rounds.champion is None
         self._session.end_round(
             rounds.population, record, keep_masters=diverged
         )

@@ -9,6 +9,7 @@ import dataclasses
 from collections.abc import Sequence
 
 import numpy as np
+import numpy.typing as npt
 
 from keras_amto.algorithm import Purpose
 from keras_amto.algorithm import accepts
@@ -103,7 +104,9 @@ class Rounds:
         have diverged since.
         """
         losses = self.validation.losses
-        if self.validation.has_begun and not np.isfinite(losses).any():
+        if losses is None:
+            return 0
+        if not np.isfinite(losses).any():
             return None
         return int(np.argmin(comparable_losses(losses)))
 
@@ -220,9 +223,8 @@ class Rounds:
                 trial.shadows[m] if accepted[m] else self.masters[m]
                 for m in self._tasks
             ]
-        self.validation.settle(accepted)
+        self._remember_best(self.validation.settle(accepted))
         self.transfers += int(accepted.sum())
-        self._remember_best()
         self.round += 1
         return Record(
             round=self.round - 1,
@@ -236,10 +238,8 @@ class Rounds:
             wait=self.patience.wait,
         )
 
-    def _remember_best(self) -> None:
-        self.patience = update_patience(
-            self.patience, self.validation.losses, self._min_delta
-        )
+    def _remember_best(self, losses: npt.NDArray[np.float64]) -> None:
+        self.patience = update_patience(self.patience, losses, self._min_delta)
         for m, improved in enumerate(self.patience.improved):
             # Until a task has validated once with a finite loss, its last
             # network is the best there is.

@@ -35,10 +35,8 @@ class Validation:
         self._shadows: list[Logs | None] = [None] * len(sets)
         self.sets = list(sets)
         #: Float array of shape `(M,)`, each master's latest validation loss, be
-        #: it out of date; NaN before the first.
-        self.losses = np.full(len(sets), np.nan)
-        #: Whether any master was validated.
-        self.has_begun = False
+        #: it out of date; `None` before the first.
+        self.losses: npt.NDArray[np.float64] | None = None
 
     def forget(self, task: int) -> None:
         """Takes what is known of a task to be out of date."""
@@ -53,7 +51,6 @@ class Validation:
         """Returns the logs of every master on its own validation set."""
         self._evaluate_unknown([(master,) for master in masters])
         self.losses = self.master_losses()
-        self.has_begun = True
         return [logs for logs in self._masters if logs is not None]
 
     def of_replicas(self, replicas: Sequence[tuple[Replica, ...]]) -> None:
@@ -82,12 +79,18 @@ class Validation:
         """J(theta-bar_m | D_m^v) of every task, likewise."""
         return _losses(self._shadows)
 
-    def settle(self, accepted: npt.NDArray[np.bool_]) -> None:
-        """Takes the logs of accepted shadows for those of their masters."""
+    def settle(
+        self, accepted: npt.NDArray[np.bool_]
+    ) -> npt.NDArray[np.float64]:
+        """Takes the logs of accepted shadows for those of their masters.
+
+        Returns:
+            The masters' losses then.
+        """
         for task in np.flatnonzero(accepted):
             self._masters[task] = self._shadows[task]
-        self.losses = self.master_losses()
-        self.has_begun = True
+        self.losses = losses = self.master_losses()
+        return losses
 
     def evaluate(self, task: int, replica: Replica, samples: Samples) -> Logs:
         """Evaluates a task's replica on any samples; nothing is remembered."""

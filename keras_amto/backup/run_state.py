@@ -5,8 +5,6 @@ from collections.abc import Callable
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
 from keras_amto.algorithm import Patience
 from keras_amto.engines import Engine
 from keras_amto.engines import Replica
@@ -41,7 +39,8 @@ class RunState:
         trial: Its shadows, `None` without any.
         best: The M replicas of lowest validation loss.
         patience: How long each task has waited for a better one.
-        losses: Float array of shape `(M,)`, the latest validation losses.
+        losses: Float array of shape `(M,)`, the latest validation losses,
+            `None` before the first.
         transfers: Integer, the shadows accepted in this epoch.
         logs: The logs of the last epoch, `None` before its end.
         records: The records of the ledger.
@@ -152,7 +151,7 @@ def from_value(value: dict[str, Any], engine: Engine) -> RunState:
         ),
         best=tuple(replica(each) for each in value["best"]),
         patience=Patience(*value["patience"]),
-        losses=np.array(value["losses"]),
+        losses=value["losses"],
         transfers=value["transfers"],
         logs=value["logs"],
         records=tuple(Record.from_json(line) for line in value["records"]),

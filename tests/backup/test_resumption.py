@@ -28,6 +28,8 @@ from tests.backup import training
 from tests.conftest import ROOT
 from tests.conftest import needs_tensorflow
 from tests.data import digits
+from tests.networks import compiled
+from tests.networks import mlp
 
 pytestmark = needs_tensorflow
 
@@ -153,6 +155,55 @@ def test_a_run_that_is_made_shorter_than_its_backup_is_refused(tmp_path):
     with pytest.raises(ValueError, match=r"Received: epochs=2[\s\S]*Expected"):
         fit(tmp_path, epochs=2)
     assert fit(tmp_path) == straight()
+
+
+class Diverge(keras.callbacks.Callback):
+    """Makes all tasks diverge, and looks at what the model then shows."""
+
+    def __init__(self, kill):
+        super().__init__()
+        self.kill = kill
+        self.shown = {}
+
+    def on_epoch_begin(self, epoch, logs=None):
+        if epoch == 1:
+            self.model.optimizer.learning_rate = 1e30
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.shown[epoch] = self.model.get_weights()
+        if self.kill and epoch == 2:
+            raise Killed
+
+
+def test_where_all_have_diverged_a_resumed_run_shows_its_last_champion(
+    tmp_path,
+):
+    def fit(callback):
+        keras.utils.set_random_seed(0)
+        model = compiled(keras_amto.AMTOModel(mlp(), 2, 1000, seed=0))
+        x, y = digits(100)
+        backup = keras_amto.PopulationBackup(tmp_path, "epoch")
+        model.fit(
+            x,
+            y,
+            batch_size=16,
+            epochs=4,
+            verbose=0,
+            validation_freq=[1, 2],
+            callbacks=[backup, callback],
+        )
+
+    straight, resumed = Diverge(kill=True), Diverge(kill=False)
+    with pytest.raises(Killed):
+        fit(straight)
+    with pytest.raises(RuntimeError, match="have diverged"):
+        fit(resumed)
+    expected = straight.shown[0]
+    assert all(np.isfinite(weights).all() for weights in expected)
+    last = resumed.model.get_weights()
+    for shown in (straight.shown[2], resumed.shown[2], last):
+        for one, other in zip(expected, shown, strict=True):
+            np.testing.assert_array_equal(one, other)
 
 
 def test_the_portable_engine_continues_exactly(tmp_path, monkeypatch):
@@ -311,6 +362,8 @@ def without(state, item):
             state.last_round, masters=state.last_round.masters[:1] * 3
         ),
     }
+    if item == "losses.known":
+        return dataclasses.replace(state, losses=None)
     if item in fresh:
         return dataclasses.replace(state, **{item: fresh[item]})
     if item.startswith("callbacks"):
@@ -352,6 +405,7 @@ def without(state, item):
 
 ITEMS = [
     *(field.name for field in dataclasses.fields(run_state.RunState)),
+    "losses.known",
     "now.weights",
     "now.optimizer",
     "now.seeds",
