@@ -198,6 +198,10 @@ class BackupKeeper:
 
     def _save(self, state: RunState) -> None:
         self._finish_writing()
+        if self._exchange is not None:
+            # Once all have answered, all have written the last one, so those
+            # before may go. It waits for nothing that training does not.
+            self._exchange("written")
         if self._executor is None:
             raise RuntimeError("Backups are written within a `with` alone.")
         # A replica never changes, so it can be written while training goes on.

@@ -100,6 +100,9 @@ class BackupStore:
     def read_common(self, exchange: Callable[[Any], list[Any]]) -> Any:
         """Reads the newest backup that is whole in every worker process.
 
+        Newer ones, which others lack, are removed: what others write by their
+        names from now on need not be of the same numbers.
+
         Args:
             exchange: Gives all processes the values of all.
 
@@ -117,7 +120,11 @@ class BackupStore:
         of_all = exchange(sorted(whole))
         common = set.intersection(*map(set, of_all))
         if common:
-            return decode(whole[max(common)].read_bytes())
+            newest = max(common)
+            for path in self.paths():
+                if int(path.stem) > newest:  # of a life that is over
+                    self._files.unlink(path)
+            return decode(whole[newest].read_bytes())
         if max(map(len, of_all)) > 1:
             raise BackupError(
                 "No backup is whole in every worker process, so training "

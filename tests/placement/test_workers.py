@@ -139,6 +139,31 @@ def test_a_killed_process_ends_the_other_and_both_continue(
     assert_is_that_of(one_process, results)
 
 
+def backups(directory, rank):
+    folder = directory / "backup" / (f"worker-{rank}" if rank else "")
+    return {path.name for path in folder.glob("*.backup")}
+
+
+def test_where_one_disk_is_slow_all_always_have_a_backup_in_common(
+    tmp_path, one_process
+):
+    started = processes.start(2, tmp_path, "--backup", "--slow-disk", "1")
+    looks = []
+    while len(looks) < 40 and started[0].poll() is None:
+        # The slow one first: what it then has, the other still has.
+        slow, fast = backups(tmp_path, 1), backups(tmp_path, 0)
+        if slow:
+            looks.append((sorted(slow), sorted(fast), bool(slow & fast)))
+        time.sleep(0.1)
+    for process in started:
+        process.kill()
+    processes.finish(started)
+    assert len({newest for (*_, newest), *_ in looks}) > 2  # it saw several
+    assert all(common for *_, common in looks), looks
+    results = train(2, tmp_path, "--backup")
+    assert_is_that_of(one_process, results)
+
+
 def test_sigterm_to_one_process_backs_up_all(tmp_path, one_process):
     started = processes.start(2, tmp_path, "--backup", "--slow", "0.2")
     while rounds(tmp_path, 0) < 1:

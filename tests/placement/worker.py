@@ -7,6 +7,7 @@ Trains as `training` does and writes what the run has come to in this process.
 
 import argparse
 import json
+import os
 import pathlib
 import sys
 import time
@@ -64,6 +65,18 @@ def big_network():
     )
 
 
+def slow_down_writing():
+    """Lets a backup be on its disk a second after it is written."""
+    replace = os.replace
+
+    def slowly(source, target):
+        if str(target).endswith(".backup"):
+            time.sleep(1)
+        replace(source, target)
+
+    os.replace = slowly
+
+
 def pair(text):
     return tuple(map(int, text.split(":")))
 
@@ -83,10 +96,13 @@ def main():
     parser.add_argument("--stop-at", type=pair, default=None)
     parser.add_argument("--raise-at", type=pair, default=None)
     parser.add_argument("--slow", type=float, default=0.0)
+    parser.add_argument("--slow-disk", type=int, default=-1)
     options = parser.parse_args()
     strategy = tf.distribute.MultiWorkerMirroredStrategy()
     rank = strategy.cluster_resolver.task_id
     tf.config.experimental.enable_op_determinism()
+    if rank == options.slow_disk:
+        slow_down_writing()
     if options.big:
         training.make_network = big_network
     settings = {"num_tasks": options.num_tasks}
