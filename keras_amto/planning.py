@@ -32,7 +32,8 @@ class FitPlan:
     """One call of `fit`, with nothing left to decide.
 
     Attributes:
-        settings: Those of the `AMTOModel`.
+        settings: Those of the `AMTOModel`, with the `validation_split` of this
+            call.
         data: The gross training set, as it is evaluated.
         training_data: The same samples, as they are trained on: weighted by
             class where the user wants that.
@@ -170,6 +171,9 @@ def plan_fit(
     )
     share = check_share("validation_split", validation_split, zero=True)
 
+    settings = dataclasses.replace(
+        settings, validation_split=share or settings.validation_split
+    )
     data, source_batch_size = read_gross_set(
         x, y, sample_weight, class_weight, settings.memory_limit
     )
@@ -177,7 +181,7 @@ def plan_fit(
     tasks = split_tasks(
         data.size,
         settings.num_tasks,
-        share or settings.validation_split,
+        settings.validation_split,
         settings.holdout_split,
         data.labels if settings.stratify else None,
         settings.seed,

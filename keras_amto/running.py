@@ -48,7 +48,7 @@ def run_fit(
     engine, population = session.prepare(plan.sample_batch())
     refuse_labels(plan.data, session.network, session.compile_args["loss"])
     model.built = True  # callbacks may save it
-    identity = _identify(arrangement, plan, session)
+    identity = _identify(arrangement, plan, model, session)
     if not arrangement.ends_on_nan:
         refuse_non_finite(plan, engine, population, model.optimizer)
     metric = selection_metric(
@@ -111,7 +111,10 @@ def run_fit(
 
 
 def _identify(
-    arrangement: Arrangement, plan: FitPlan, session: Session
+    arrangement: Arrangement,
+    plan: FitPlan,
+    model: keras.Model,
+    session: Session,
 ) -> dict[str, Any]:
     """What has to be equal for a run to go on, and in all worker processes."""
     cluster = session.cluster
@@ -120,7 +123,10 @@ def _identify(
     identity = fingerprint(
         plan,
         session.network,
-        session.compile_args["optimizer"],
+        session.compile_args,
+        model.steps_per_execution,
+        session.engine_name,
+        arrangement.settings,
         session.last_round.step,
         session.augment,
     )

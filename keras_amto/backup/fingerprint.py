@@ -6,86 +6,95 @@ import json
 from typing import Any
 
 import keras
+import numpy as np
 
+from keras_amto.backup.description import described
+from keras_amto.callbacks import AMTOCallback
 from keras_amto.planning import FitPlan
+from keras_amto.tasks import Samples
 
-_NAMES = ("name", "registered_name", "shared_object_id")
+_DECIDING = (
+    "patience",
+    "stop_when",
+    "min_delta",
+    "restore_best_weights",
+    "selection_metric",
+)
 
 
 def fingerprint(
     plan: FitPlan,
     network: keras.Model,
-    optimizer: keras.optimizers.Optimizer,
+    compile_args: dict[str, Any],
+    steps_per_execution: int,
+    engine: str,
+    callback: AMTOCallback,
     step: int,
     augment: Any = None,
 ) -> dict[str, Any]:
-    """Returns the settings, the model and the data of a `fit`, by name.
+    """Returns all that decides the result of a `fit`, by name.
 
     Args:
         plan: What the `fit` does.
         network: The network that it trains.
-        optimizer: The optimizer that it trains with.
+        compile_args: What `compile` was given.
+        steps_per_execution: Integer, likewise.
+        engine: The name of the engine that trains.
+        callback: When it stops, and what it returns.
         step: Integer, the steps that were made before it.
         augment: What its training batches go through, or `None`.
 
     Returns:
-        Dict of plain values, equal for two runs of the same script.
+        Dict of plain values, equal for two runs of the same script. In the
+        order in which they are compared: what follows from another comes later.
     """
-    clean = plan.validation_data
     settings = dataclasses.asdict(plan.settings)
     del settings["memory_limit"]  # which changes no result
+    del settings["engine"]  # but the engine that it leads to
+    freq = plan.validation_freq
+    # Without `epochs`: a run that is to be longer goes on from its backup as if
+    # it had been from the start. And without devices, which change no number.
     return {
         **settings,
         "model": _model(network),
-        "optimizer": _text(optimizer.get_config()),
-        "augment": _augment(augment),
+        **{name: described(each) for name, each in compile_args.items()},
+        "steps_per_execution": steps_per_execution,
+        "augment": described(augment),
         "backend": keras.config.backend(),
+        "engine": engine,
+        "callback": described(type(callback)),
+        **{name: getattr(callback, name) for name in _DECIDING},
         "batch_size": plan.batch_size,
         "steps_per_epoch": plan.steps_per_epoch,
         "initial_epoch": plan.epochs.start,
         "shuffle": plan.shuffle,
         "first_step": step,
         "data_size": plan.data.size,
-        "data": plan.data.digest,
-        "validation_data": clean and clean.data.digest,
+        "data": plan.data.digest,  # with weights of samples and classes
+        "validation_freq": freq if isinstance(freq, int) else sorted(set(freq)),
+        "validation_batch_size": plan.validation_batch_size,
+        **_clean(plan.validation_data),
+    }
+
+
+def _clean(samples: Samples | None) -> dict[str, Any]:
+    if samples is None:
+        return {"validation_steps": None, "validation_data": None}
+    splits = np.ascontiguousarray(samples.batches.splits)
+    return {
+        "validation_steps": len(samples.batches),
+        "validation_data": f"{samples.data.digest}, in batches of "
+        f"{_digest(splits.tobytes())}",
     }
 
 
 def _model(network: keras.Model) -> str:
     weights = [(list(v.shape), v.dtype, v.trainable) for v in network.weights]
-    try:
-        config = _text(network.get_config())
-    except Exception:
-        # Not every subclassed model can say how it was made.
-        config = ""
-    digest = _digest((config + json.dumps(weights)).encode())
-    return f"{type(network).__name__} of {len(weights)} weights, {digest}"
-
-
-def _augment(augment: Any) -> str | None:
-    if augment is None:
-        return None
-    if isinstance(augment, keras.Layer):
-        return f"{type(augment).__name__} {_text(augment.get_config())}"
-    return getattr(augment, "__qualname__", type(augment).__qualname__)
-
-
-def _text(config: Any) -> str:
-    """A configuration as text, without names that Keras numbers."""
-
-    def strip(item: Any) -> Any:
-        if isinstance(item, dict):
-            return {k: strip(v) for k, v in item.items() if k not in _NAMES}
-        if isinstance(item, list | tuple):
-            return [strip(each) for each in item]
-        return None if _is_layer_name(item) else item
-
-    return json.dumps(strip(config), sort_keys=True, default=str)
-
-
-def _is_layer_name(item: Any) -> bool:
-    # `dense_3`: how often a process made such a layer says nothing of it.
-    return isinstance(item, str) and item.rpartition("_")[2].isdigit()
+    content = f"{described(network)}{json.dumps(weights)}".encode()
+    return (
+        f"{type(network).__name__} of {len(weights)} weights, "
+        f"{_digest(content)}"
+    )
 
 
 def _digest(content: bytes) -> str:

@@ -15,19 +15,61 @@ from tests.data import digits
 from tests.networks import compiled
 from tests.networks import mlp
 
+COMPILED = {
+    "loss",
+    "loss_weights",
+    "metrics",
+    "weighted_metrics",
+    "auto_scale_loss",
+    "jit_compile",
+    "run_eagerly",
+    "steps_per_execution",
+    "optimizer",
+}
+FITTED = {
+    "batch_size",
+    "class_weight",
+    "initial_epoch",
+    "sample_weight",
+    "shuffle",
+    "steps_per_epoch",
+    "validation_batch_size",
+    "validation_data",
+    "validation_freq",
+    "validation_steps",
+}
 
-def fit(directory, kill=None, network=None, optimizer=None, data=None,
-        extra=(), batch_size=16, **settings):  # fmt: skip
+
+def top(k=3, name="top"):
+    return keras.metrics.SparseTopKCategoricalAccuracy(k, name=name)
+
+
+def fit(directory, kill=None, network=None, data=None, extra=(), stop=None,
+        split=0.0, **given):  # fmt: skip
     keras.utils.set_random_seed(0)
-    settings = {"num_tasks": 2, "transfer_interval": 3, "seed": 0} | settings
+    compiling = {
+        "loss": keras.losses.SparseCategoricalCrossentropy(),
+        "metrics": ["accuracy", top()],
+        "optimizer": keras.optimizers.SGD(0.1),
+    } | {name: given.pop(name) for name in COMPILED & set(given)}
+    fitting = {
+        "batch_size": 16,
+        "validation_data": digits(30),
+        "validation_batch_size": 10,
+    } | {name: given.pop(name) for name in FITTED & set(given)}
+    settings = {"num_tasks": 2, "transfer_interval": 3, "seed": 0} | given
     model = keras_amto.AMTOModel(network or mlp(), **settings)
-    compiled(model, optimizer=optimizer or keras.optimizers.SGD(0.1))
+    compiled(model, **compiling)
     x, y = data or digits(100)
-    callbacks = [keras_amto.PopulationBackup(directory), *extra]
+    callbacks = [
+        keras_amto.PopulationBackup(directory),
+        stop or keras_amto.AMTOCallback(patience=8),
+        *extra,
+    ]
     if kill:
         callbacks.append(kill)
-    model.fit(x, y, batch_size=batch_size, epochs=3, verbose=0,
-              callbacks=callbacks)  # fmt: skip
+    model.fit(x, y, epochs=3, verbose=0, callbacks=callbacks,
+              validation_split=split, **fitting)  # fmt: skip
     return model
 
 
@@ -37,6 +79,18 @@ def backup(tmp_path_factory):
     with pytest.raises(Killed):
         fit(directory, KillAt(step=8))
     return directory
+
+
+LOSS = keras.losses.SparseCategoricalCrossentropy
+Stop = keras_amto.AMTOCallback
+
+
+class Other(Stop):
+    """Stops as its kind does, and may do anything else."""
+
+
+def scaled_loss(y, p):
+    return 2 * keras.ops.sparse_categorical_crossentropy(y, p)
 
 
 def other_data():
@@ -63,6 +117,42 @@ def other_data():
         ({"batch_size": 8}, "batch_size"),
         ({"data": lambda: digits(90)}, "data_size"),
         ({"data": other_data}, "data"),
+        ({"class_weight": {0: 2.0}}, "data"),
+        ({"sample_weight": lambda: np.linspace(0.5, 1.5, 100)}, "data"),
+        ({"loss": lambda: LOSS(ignore_class=3)}, "loss"),
+        ({"loss": "sparse_categorical_crossentropy"}, "loss"),
+        ({"loss": lambda: scaled_loss}, "loss"),
+        ({"loss_weights": [0.5]}, "loss_weights"),
+        ({"metrics": ["accuracy"]}, "metrics"),
+        ({"metrics": lambda: ["accuracy", top(k=2)]}, "metrics"),
+        ({"metrics": lambda: ["accuracy", top(name="high")]}, "metrics"),
+        ({"weighted_metrics": ["accuracy"]}, "weighted_metrics"),
+        ({"auto_scale_loss": False}, "auto_scale_loss"),
+        ({"jit_compile": False}, "jit_compile"),
+        ({"run_eagerly": True}, "run_eagerly"),
+        ({"steps_per_execution": 2}, "steps_per_execution"),
+        ({"engine": "portable"}, "engine"),
+        ({"stop": lambda: Stop(patience=9)}, "patience"),
+        ({"stop": lambda: Stop(8, stop_when="all")}, "stop_when"),
+        ({"stop": lambda: Stop(8, min_delta=0.1)}, "min_delta"),
+        (
+            {"stop": lambda: Stop(8, restore_best_weights=False)},
+            "restore_best_weights",
+        ),
+        (
+            {"stop": lambda: Stop(8, selection_metric="top")},
+            "selection_metric",
+        ),
+        ({"stop": lambda: Other(patience=8)}, "callback"),
+        ({"steps_per_epoch": 4}, "steps_per_epoch"),
+        ({"initial_epoch": 1}, "initial_epoch"),
+        ({"shuffle": False}, "shuffle"),
+        ({"split": 0.3}, "validation_split"),
+        ({"validation_data": None}, "validation_steps"),
+        ({"validation_data": lambda: digits(29)}, "validation_data"),
+        ({"validation_batch_size": 9}, "validation_batch_size"),
+        ({"validation_steps": 2}, "validation_steps"),
+        ({"validation_freq": 2}, "validation_freq"),
     ],
 )
 def test_another_run_is_refused(backup, change, field):
@@ -74,6 +164,22 @@ def test_another_run_is_refused(backup, change, field):
     assert f"Expected: {field}=" in text
     assert "to begin anew" in text
     assert len(list(backup.glob("*.backup"))) == 2  # nothing overwritten
+
+
+@needs_tensorflow
+def test_what_has_no_configuration_is_known_by_its_name(tmp_path):
+    """Made anew, as by another process."""
+
+    def train(*callbacks):
+        def count(y, p):
+            return keras.ops.ones_like(y)
+
+        fit(tmp_path, *callbacks, loss=lambda y, p: scaled_loss(y, p),
+            metrics=["accuracy", count])  # fmt: skip
+
+    with pytest.raises(Killed):
+        train(KillAt(step=8))
+    train()
 
 
 @needs_tensorflow
