@@ -218,10 +218,10 @@ def plan_fit(
             else None
         ),
     )
+    steps = steps_per_epoch or plan.training_batches(0).steps_per_pass
+    limit = keras.config.max_steps_per_epoch()  # for debugging runs
     return dataclasses.replace(
-        plan,
-        steps_per_epoch=steps_per_epoch
-        or plan.training_batches(0).steps_per_pass,
+        plan, steps_per_epoch=steps if limit is None else min(steps, limit)
     )
 
 

@@ -18,6 +18,7 @@ from keras_amto.engines import Engine
 from keras_amto.engines import Replica
 from keras_amto.engines import Scope
 from keras_amto.engines import WorkerFactory
+from keras_amto.engines import build_metrics
 from keras_amto.engines import build_network
 from keras_amto.engines import default_seeds_from
 from keras_amto.engines import innermost
@@ -174,6 +175,7 @@ class Session:
             # Kept only when all of it is there: what is refused now is refused
             # again at the next call.
             engine = self._make_engine(sample)
+            build_metrics(self.network, sample)
             self.population = self._populate(engine, sample, changed)
             self.engine = engine
             self._weights = None

@@ -523,6 +523,32 @@ def test_a_limit_of_epochs_for_debugging_holds():
     assert model.history.epoch == [0]
 
 
+def test_a_limit_of_steps_for_debugging_holds():
+    batches = []
+    keras.config.set_max_steps_per_epoch(2)
+    try:
+        model = compiled(amto())
+        listener = keras.callbacks.LambdaCallback(
+            on_train_batch_end=lambda batch, logs: batches.append(batch)
+        )
+        fit(model, epochs=2, callbacks=[listener])
+    finally:
+        keras.config.set_max_steps_per_epoch(None)
+    assert batches == [0, 1, 0, 1]
+
+
+def test_the_winner_has_the_metrics_that_a_fitted_model_has():
+    model = compiled(amto())
+    fit(model, epochs=1)
+    made = [
+        metric
+        for each in model.best_model.metrics
+        for metric in getattr(each, "metrics", ())
+    ]
+    assert [metric.name for metric in made] == ["accuracy"]
+    assert not any(np.any(variable) for variable in made[0].variables)
+
+
 def test_a_subclassed_callback_that_listens_is_called_each_step():
     batches = []
 

@@ -318,6 +318,16 @@ def test_a_loss_and_an_optimizer_that_are_not_registered():
     assert amto.optimizer.iterations.numpy() == 2
 
 
+def test_a_metric_whose_constructor_fixes_what_its_configuration_says():
+    class Hits(keras.metrics.SparseCategoricalAccuracy):
+        def __init__(self):
+            super().__init__(name="accuracy")
+
+    x, y = digits(40)
+    amto = one_round(mlp(), x, y, metrics=[Hits()])
+    assert amto.finalists.metric == "accuracy"
+
+
 def test_a_frozen_base_stays_frozen_in_every_task():
     base = keras.Sequential(
         [

@@ -5,6 +5,7 @@ import keras
 from keras_amto.cluster import Cluster
 from keras_amto.engines.augmentation import check_augment
 from keras_amto.engines.cloning import Scope
+from keras_amto.engines.cloning import build_metrics
 from keras_amto.engines.cloning import build_network
 from keras_amto.engines.cloning import refuse_misfit
 from keras_amto.engines.cloning import symbolic
@@ -129,6 +130,7 @@ __all__ = [
     "Trained",
     "TrainingJob",
     "WorkerFactory",
+    "build_metrics",
     "build_network",
     "check_augment",
     "current_learning_rate",

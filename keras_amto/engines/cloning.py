@@ -96,6 +96,28 @@ def refuse_misfit(model: keras.Model, sample: Any) -> None:
         ) from error
 
 
+def build_metrics(model: keras.Model, sample: Any) -> None:
+    """Makes a model's compiled metrics, which `keras.Model.fit` leaves made.
+
+    Callbacks look them up, even on a model that trains by its clones.
+
+    Args:
+        model: The compiled model.
+        sample: A batch of the data, as `GrossSet`.
+    """
+    one = sample.batch(np.arange(1))
+    x, y, sample_weight = keras.tree.map_structure(
+        lambda leaf: (
+            None if leaf is None else keras.ops.convert_to_tensor(leaf)
+        ),
+        (one.x, one.y, one.sample_weight),
+    )
+    with _unchanged(model):
+        answers = _answer(model, sample)
+    model.compute_metrics(x, y, answers, sample_weight)
+    model.reset_metrics()
+
+
 def clone_network(
     prototype: keras.Model,
     model_fn: Callable[[], keras.Model] | None,
@@ -317,7 +339,7 @@ def _clone(instance: Any, label: str, scope: Scope) -> Any:
     try:
         config = instance.get_config()
         with scope():
-            clone = type(instance).from_config(config)
+            clone = _from_config(type(instance), config)
         lost = [
             name
             for name, value in vars(instance).items()
@@ -334,6 +356,18 @@ def _clone(instance: Any, label: str, scope: Scope) -> Any:
             "keras.saving.register_keras_serializable."
         ) from error
     return clone
+
+
+def _from_config(kind: Any, config: dict[str, Any]) -> Any:
+    """Also where `__init__` fixes some settings instead of taking them."""
+    try:
+        return kind.from_config(config)
+    except TypeError:
+        taken = inspect.signature(kind).parameters
+        clone = kind.from_config({k: config[k] for k in taken if k in config})
+        if clone.get_config() != config:
+            raise
+        return clone
 
 
 def _is_setting(name: str, value: Any) -> bool:
