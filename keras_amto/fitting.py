@@ -228,6 +228,9 @@ class Fitting:
         )
         if self._steps_per_execution is not None:
             self._show_champion()  # somebody looks
+        whole = self._steps_per_execution or steps
+        if execution.ends_epoch and begin % whole == 0:
+            steps = whole  # as in Keras, whose last execution counts in full
         self._callbacks.on_train_batch_end(begin + steps - 1, logs)
         return logs
 

@@ -107,6 +107,27 @@ def test_batch_hooks_follow_the_compiled_steps_per_execution(steps):
     assert len(model.ledger) == 2
 
 
+@pytest.mark.parametrize("steps", [1, 4, 100])
+def test_where_no_round_cuts_executions_batches_are_numbered_as_in_keras(steps):
+    rows = {}
+
+    def listener(key):
+        rows[key] = []
+        return keras.callbacks.LambdaCallback(
+            on_train_batch_end=lambda batch, logs: rows[key].append(batch)
+        )
+
+    x, y = digits(150)
+    model = keras_amto.AMTOModel(mlp(), num_tasks=2, seed=0)
+    compiled(model, steps_per_execution=steps)
+    arguments = dict(batch_size=16, epochs=2, verbose=0)
+    model.fit(x, y, callbacks=[listener("AMTO")], **arguments)
+    train = model.tasks[0].train_indices
+    plain = compiled(mlp(), steps_per_execution=steps)
+    plain.fit(x[train], y[train], callbacks=[listener("Keras")], **arguments)
+    assert rows["AMTO"] == rows["Keras"]
+
+
 def test_where_nobody_listens_executions_are_as_long_as_can_be():
     calls = []
 
