@@ -10,12 +10,12 @@ PIP := -m pip --quiet --disable-pip-version-check
 
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
-.PHONY: demo test lint types unit test-jax test-torch benchmark clean
+.PHONY: demo test lint types unit test-keras test-jax test-torch benchmark clean
 
 demo: $(VENV)/ready
 	$(BIN)/python examples/quickstart_digits.py
 
-test: lint types unit test-jax
+test: lint types unit test-keras test-jax
 
 lint: $(VENV)/ready
 	$(BIN)/ruff check .
@@ -26,6 +26,12 @@ types: $(VENV)/ready
 
 unit: $(VENV)/ready
 	KERAS_BACKEND=tensorflow $(BIN)/python -m pytest -n 2 --dist worksteal
+
+# Keras' own tests, from its wheel, on AMTO: see tests/keras_tests.
+test-keras: $(VENV)/ready
+	KERAS_BACKEND=tensorflow $(BIN)/python -m pytest -n 2 --dist worksteal \
+		-c tests/keras_tests/pytest.ini tests/keras_tests \
+		--pyargs keras.src.callbacks keras.src.trainers.trainer_test
 
 # What runs on every backend: the pure parts and the portable engine.
 PORTABLE := tests/algorithm tests/tasks tests/callbacks/test_amto_callback.py \

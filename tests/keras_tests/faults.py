@@ -1,0 +1,87 @@
+"""Faults: the tests of Keras that fail and should not. To become empty."""
+
+from tests.keras_tests.entries import Entry
+from tests.keras_tests.entries import Reason
+from tests.keras_tests.entries import entries
+
+_ORBAX = "callbacks/orbax_checkpoint_test.py::OrbaxCheckpointTest"
+_TRAINER = "trainers/trainer_test.py::TestTrainer"
+_EPOCH = "test_steps_per_epoch"
+_EXECUTION = "test_steps_per_execution_steps_per_epoch"
+_UNKNOWN = "test_steps_per_execution_steps_per_epoch_unknown_data_size"
+
+FAULTS: dict[str, Entry] = {
+    **entries(
+        _TRAINER,
+        Reason.FAULT,
+        "steps_per_epoch goes on beyond a pass, where Keras ends the epoch",
+        r"^\d+ != \d+$",
+        *(
+            f"{test}_{kind}_{mode}"
+            for test in (_EPOCH, _EXECUTION, _UNKNOWN)
+            for kind in ("not_match_but_high_enough", "not_match_too_low")
+            for mode in ("eager", "jit", "non_jit")
+        ),
+    ),
+    **entries(
+        _TRAINER,
+        Reason.FAULT,
+        "steps_per_epoch goes on beyond a pass, where Keras ends the epoch",
+        "Mismatched elements: 2 / 3",
+        "test_fit_flow_steps_per_epoch_eager",
+        "test_fit_flow_steps_per_epoch_graph_fn",
+        "test_fit_flow_steps_per_epoch_jit",
+    ),
+    **entries(
+        _TRAINER,
+        Reason.FAULT,
+        "Keras ends no execution with an epoch while there are data",
+        "^6 != 5$",
+        f"{_EXECUTION}_match_multi_epoch_eager",
+        f"{_EXECUTION}_match_multi_epoch_jit",
+        f"{_EXECUTION}_match_multi_epoch_non_jit",
+    ),
+    **entries(
+        _TRAINER,
+        Reason.FAULT,
+        "a metric whose reset_state keeps its state is begun anew each epoch",
+        "Mismatched elements: (5|10|15) / (10|20)",
+        f"{_EPOCH}_match_multi_epoch_eager",
+        f"{_EPOCH}_match_multi_epoch_jit",
+        f"{_EPOCH}_match_multi_epoch_non_jit",
+        f"{_EXECUTION}_match_one_epoch_eager",
+        f"{_UNKNOWN}_match_eager",
+        f"{_UNKNOWN}_match_jit",
+        f"{_UNKNOWN}_match_non_jit",
+    ),
+    **entries(
+        _ORBAX,
+        Reason.FAULT,
+        "the last epoch saves the champion, and the winner takes its place",
+        "Mismatched elements: 60 / 60",
+        "test_checkpoint_loading_comprehensive0",
+        "test_checkpoint_loading_comprehensive1",
+    ),
+    **entries(
+        _TRAINER,
+        Reason.FAULT,
+        "the tasks are validated, where Keras would only train",
+        "^False is not true$",
+        "test_fwd_pass_loss_presence_in_compute_loss",
+        "test_metric_update_in_compute_loss",
+    ),
+    **entries(
+        "callbacks/callback_test.py::CallbackTest",
+        Reason.FAULT,
+        "callbacks do not find the attributes of the network on its AMTOModel",
+        "'AMTOModel' object has no attribute 'iterations'",
+        "test_model_state_is_current_on_epoch_end",
+    ),
+    **entries(
+        _TRAINER,
+        Reason.FAULT,
+        "callbacks do not find the attributes of the network on its AMTOModel",
+        "'AMTOModel' object has no attribute 'train_counter'",
+        "test_callbacks_can_update_state_at_batch_boundary",
+    ),
+}
