@@ -1,5 +1,6 @@
 """`AMTOModel`: the Keras face, and nothing else."""
 
+import contextlib
 import dataclasses
 import os
 import random
@@ -197,6 +198,23 @@ class AMTOModel(keras.Model):
     def layers(self) -> list[keras.Layer]:
         """The winner's layers, as Keras callbacks look them up."""
         return list(self.best_model.layers)
+
+    def __getattr__(self, name: str) -> Any:
+        """Looks up what only the winner's network has.
+
+        A callback that was written for a network of its own finds the
+        network's attributes on the model that it is given.
+        """
+        inherited = getattr(super(), "__getattr__", None)  # torch has one
+        if inherited is not None:
+            with contextlib.suppress(AttributeError):
+                return inherited(name)
+        network = self.__dict__.get("_best_model")
+        if network is None or name.startswith("_"):
+            raise AttributeError(
+                f"{type(self).__name__!r} object has no attribute {name!r}"
+            )
+        return getattr(network, name)
 
     def get_task_weights(self, task: int) -> list[Any]:
         """Returns a master's weights as of the last round, as NumPy arrays.

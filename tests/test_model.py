@@ -481,6 +481,16 @@ def test_a_loaded_model_goes_on_with_its_optimizer(tmp_path):
     assert again.optimizer.iterations.numpy() == 36
 
 
+def test_callbacks_find_what_only_the_network_has():
+    network = mlp()
+    network.temperature = 3.0
+    model = compiled(amto(network))
+    assert model.temperature == 3.0
+    with pytest.raises(AttributeError, match="no attribute 'humidity'"):
+        _ = model.humidity
+    assert not hasattr(model, "_temperature")
+
+
 def test_callbacks_see_the_champion_of_the_moment(tmp_path):
     x, y = digits(150)
     seen = []

@@ -10,6 +10,7 @@ import numpy as np
 
 from keras_amto.backup.description import described
 from keras_amto.callbacks import AMTOCallback
+from keras_amto.engines import excluded_from_decay
 from keras_amto.planning import FitPlan
 from keras_amto.tasks import Samples
 
@@ -58,6 +59,9 @@ def fingerprint(
         **settings,
         "model": _model(network),
         **{name: described(each) for name, each in compile_args.items()},
+        "exclude_from_weight_decay": excluded_from_decay(
+            compile_args["optimizer"], network
+        ),
         "steps_per_execution": steps_per_execution,
         "augment": described(augment),
         "backend": keras.config.backend(),

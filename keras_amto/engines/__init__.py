@@ -12,6 +12,7 @@ from keras_amto.engines.cloning import symbolic
 from keras_amto.engines.engine import Engine
 from keras_amto.engines.lookups import lookups
 from keras_amto.engines.optimizers import current_learning_rate
+from keras_amto.engines.optimizers import excluded_from_decay
 from keras_amto.engines.optimizers import innermost
 from keras_amto.engines.optimizers import refuse_optimizer
 from keras_amto.engines.optimizers import replica_optimizer_variables
@@ -135,6 +136,7 @@ __all__ = [
     "check_augment",
     "current_learning_rate",
     "default_seeds_from",
+    "excluded_from_decay",
     "innermost",
     "lookups",
     "make_engine",

@@ -45,6 +45,21 @@ def current_learning_rate(
     return None
 
 
+def excluded_from_decay(
+    optimizer: keras.optimizers.Optimizer, network: keras.Model
+) -> list[int]:
+    """Returns which weights `exclude_from_weight_decay` was given.
+
+    Returns:
+        Positions in `network.trainable_variables`.
+    """
+    # Private, and asked in this place alone: Keras has no public way to say
+    # which variables are excluded. A test notices if it moves.
+    decays = innermost(optimizer)._use_weight_decay
+    variables = enumerate(network.trainable_variables)
+    return [i for i, variable in variables if not decays(variable)]
+
+
 def exclude_alike(
     optimizer: keras.optimizers.Optimizer,
     network: keras.Model,
@@ -61,19 +76,9 @@ def exclude_alike(
         clone: A network like it, compiled with an optimizer that is a clone of
             the original and not built.
     """
-    # Private, and asked in this place alone: Keras has no public way to say
-    # which variables are excluded. A test notices if it moves.
-    decays = innermost(optimizer)._use_weight_decay
+    variables = clone.trainable_variables
     innermost(clone.optimizer).exclude_from_weight_decay(
-        var_list=[
-            other
-            for one, other in zip(
-                network.trainable_variables,
-                clone.trainable_variables,
-                strict=True,
-            )
-            if not decays(one)
-        ]
+        var_list=[variables[i] for i in excluded_from_decay(optimizer, network)]
     )
 
 

@@ -39,6 +39,7 @@ class PortableEngine(SequentialEngine):
         self._augmentation = Augmentation(factory.augment, sample)
         self._seeds = (*self._worker.seeds, *self._augmentation.seeds)
         self._fresh_optimizer = _read(self._worker.optimizer)
+        self._fresh_metrics = _read(self._worker.metrics)
 
     @property
     def metrics(self) -> list[Any]:
@@ -61,7 +62,13 @@ class PortableEngine(SequentialEngine):
         return TaskState(seeds, metrics=())
 
     def without_metrics(self, state: TaskState) -> TaskState:
-        return state._replace(metrics=())
+        if not state.metrics:
+            return state
+        # By the metrics' own `reset_state`, which may keep something.
+        worker = self._worker
+        _assign(worker.metrics, state.metrics)
+        worker.model.reset_metrics()
+        return state._replace(metrics=_read(worker.metrics))
 
     def train_one(
         self,
@@ -101,6 +108,7 @@ class PortableEngine(SequentialEngine):
         logs: Logs = {}
         for step in range(len(batches)):
             batch = data.batch(batches[step])
+            _assign(worker.metrics, self._fresh_metrics)
             logs = worker.model.train_on_batch(
                 self._augmentation(batch.x),
                 batch.y,
@@ -129,6 +137,7 @@ class PortableEngine(SequentialEngine):
         results = []
         for replica in replicas:
             self._load(replica)
+            _assign(self._worker.metrics, self._fresh_metrics)
             _assign(
                 self._worker.seeds,
                 evaluation_seeds(self._worker.seeds, samples.seed),

@@ -98,7 +98,11 @@ class TensorFlowEngine(SequentialEngine):
         return TaskState(_tensors(seeds), self._fresh_metrics)
 
     def without_metrics(self, state: TaskState) -> TaskState:
-        return state._replace(metrics=self._fresh_metrics)
+        # By the metrics' own `reset_state`, which may keep something.
+        worker = self._workers[0]
+        _assign(worker.metrics, state.metrics)
+        worker.model.reset_metrics()
+        return state._replace(metrics=_read(worker.metrics))
 
     def train_one(
         self,
@@ -135,6 +139,7 @@ class TensorFlowEngine(SequentialEngine):
         workers = self._load(replicas)
         for worker in workers:
             worker.model.reset_metrics()
+            _assign(worker.metrics, self._fresh_metrics)
             _assign(worker.seeds, evaluation_seeds(worker.seeds, samples.seed))
         # A network may count or adapt while it is evaluated. What it keeps of
         # that is no part of the replica.

@@ -89,6 +89,12 @@ class Other(Stop):
     """Stops as its kind does, and may do anything else."""
 
 
+def not_all_decay():
+    optimizer = keras.optimizers.SGD(0.1, momentum=0.9)
+    optimizer.exclude_from_weight_decay(var_names=["bias"])
+    return optimizer
+
+
 def scaled_loss(y, p):
     return 2 * keras.ops.sparse_categorical_crossentropy(y, p)
 
@@ -114,6 +120,7 @@ def other_data():
         ({"relationship_decay": 0.8}, "relationship_decay"),
         ({"optimizer": lambda: keras.optimizers.Adam()}, "optimizer"),
         ({"optimizer": lambda: keras.optimizers.SGD(0.2)}, "optimizer"),
+        ({"optimizer": lambda: not_all_decay()}, "exclude_from_weight_decay"),
         ({"batch_size": 8}, "batch_size"),
         ({"data": lambda: digits(90)}, "data_size"),
         ({"data": other_data}, "data"),

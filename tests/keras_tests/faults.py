@@ -42,19 +42,6 @@ FAULTS: dict[str, Entry] = {
         f"{_EXECUTION}_match_multi_epoch_non_jit",
     ),
     **entries(
-        _TRAINER,
-        Reason.FAULT,
-        "a metric whose reset_state keeps its state is begun anew each epoch",
-        "Mismatched elements: (5|10|15) / (10|20)",
-        f"{_EPOCH}_match_multi_epoch_eager",
-        f"{_EPOCH}_match_multi_epoch_jit",
-        f"{_EPOCH}_match_multi_epoch_non_jit",
-        f"{_EXECUTION}_match_one_epoch_eager",
-        f"{_UNKNOWN}_match_eager",
-        f"{_UNKNOWN}_match_jit",
-        f"{_UNKNOWN}_match_non_jit",
-    ),
-    **entries(
         _ORBAX,
         Reason.FAULT,
         "the last epoch saves the champion, and the winner takes its place",
@@ -69,13 +56,6 @@ FAULTS: dict[str, Entry] = {
         "^False is not true$",
         "test_fwd_pass_loss_presence_in_compute_loss",
         "test_metric_update_in_compute_loss",
-    ),
-    **entries(
-        "callbacks/callback_test.py::CallbackTest",
-        Reason.FAULT,
-        "callbacks do not find the attributes of the network on its AMTOModel",
-        "'AMTOModel' object has no attribute 'iterations'",
-        "test_model_state_is_current_on_epoch_end",
     ),
     **entries(
         _TRAINER,
