@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 
 import keras_amto
+from keras_amto import running
 from keras_amto.algorithm import initial_patience
 from keras_amto.backup import BackupStore
 from keras_amto.backup import encode
@@ -128,6 +129,46 @@ def test_a_run_that_is_made_longer_is_that_which_was_longer_at_once(
     steps = [json.loads(line)["step"] for line in first["ledger"]]
     assert 0 < steps[-1] - steps[-2] < 5
     assert fit(tmp_path, save_freq, epochs=epochs) == straight(epochs)
+
+
+class KillAtEnd(keras.callbacks.Callback):
+    """Cuts a run short when its winner is chosen."""
+
+    def on_train_end(self, logs=None):
+        raise Killed
+
+
+@pytest.mark.parametrize("choosing", [True, False])
+@pytest.mark.parametrize(("patience", "epochs"), [(1, 5), (99, 5), (99, 4)])
+def test_a_run_that_is_killed_as_it_ends_comes_to_the_same(
+    tmp_path, monkeypatch, patience, epochs, choosing
+):
+    """By patience, as a round ends, and inside a round."""
+
+    def train(*extra):
+        model = training.make_model()
+        stop = keras_amto.AMTOCallback(patience, min_delta=0.1)
+        callbacks = [stop, *training.make_callbacks()[1:]]
+        x, y = digits(400)
+        model.fit(x, y, batch_size=32, epochs=epochs, verbose=0,
+                  callbacks=[*callbacks, *extra])  # fmt: skip
+        return training.result(model, callbacks) | {
+            "stopped round": stop.stopped_round,
+            "stops": model.stop_training,
+            "early": callbacks[2].best,
+        }
+
+    def kill(*args):
+        raise Killed
+
+    expected = train()
+    assert expected["stops"] == (patience == 1)
+    backup = keras_amto.PopulationBackup(tmp_path)
+    with monkeypatch.context() as context, pytest.raises(Killed):
+        if choosing:
+            context.setattr(running, "select_winner", kill)
+        train(backup, KillAtEnd())
+    assert train(backup) == expected
 
 
 class Terminate(keras.callbacks.Callback):
