@@ -1,67 +1,61 @@
-"""What the arguments of `AMTOModel` and its `fit` have to be."""
+"""What the arguments of public functions have to be."""
 
-import dataclasses
+import inspect
+import math
 import numbers
+import operator
+import os
 from collections.abc import Collection
+from collections.abc import Iterable
 from typing import Any
 
-from keras_amto.engines import ENGINES
+import numpy as np
 
-SELECTIONS = ("adaptive", "uniform")
+
+def wrong_type(name: str, value: Any, kind: str, expected: str) -> TypeError:
+    """Returns the error for a value of the wrong type.
+
+    Args:
+        name: String, the argument.
+        value: What was given.
+        kind: String, what it is not, with its article.
+        expected: String, what it should have been.
+    """
+    return TypeError(
+        f"`{name}` is not {kind}. "
+        f"Received: {name}={value!r} (of type {type(value).__name__}). "
+        f"Expected: {expected}."
+    )
+
+
+def wrong_value(
+    name: str, value: Any, problem: str, expected: str
+) -> ValueError:
+    """Returns the error for a value of the right type.
+
+    Args:
+        name: String, the argument.
+        value: What was given.
+        problem: String, what is wrong with it, as in "is too small".
+        expected: String, what it should have been.
+    """
+    return ValueError(
+        f"`{name}` {problem}. Received: {name}={value!r}. Expected: {expected}."
+    )
 
 
 def check_integer(name: str, value: Any, minimum: int) -> int:
     """Returns the value as an `int`, or says what it should have been."""
-    if not isinstance(value, numbers.Integral) or isinstance(value, bool):
-        raise TypeError(
-            f"`{name}` is no integer. "
-            f"Received: {name}={value!r} (of type {type(value).__name__}). "
-            f"Expected: an integer of at least {minimum}."
-        )
-    if value < minimum:
-        raise ValueError(
-            f"`{name}` is too small. Received: {name}={value}. "
-            f"Expected: an integer of at least {minimum}."
-        )
-    return int(value)
-
-
-def check_share(name: str, value: Any, zero: bool, one: bool = False) -> float:
-    """Returns the value as a `float` share, or says what it should be."""
-    bounds = f"{'[' if zero else '('}0, 1{']' if one else ')'}"
-    if not isinstance(value, numbers.Real) or isinstance(value, bool):
-        raise TypeError(
-            f"`{name}` is no number. "
-            f"Received: {name}={value!r} (of type {type(value).__name__}). "
-            f"Expected: a float in {bounds}."
-        )
-    share = float(value)
-    if not (0 < share < 1 or (zero and share == 0) or (one and share == 1)):
-        raise ValueError(
-            f"`{name}` is out of range. Received: {name}={value}. "
-            f"Expected: a float in {bounds}."
-        )
-    return share
-
-
-def check_boolean(name: str, value: Any) -> bool:
-    """Returns the value if it is a boolean."""
-    if not isinstance(value, bool):
-        raise TypeError(
-            f"`{name}` is no boolean. Received: {name}={value!r}. "
-            "Expected: True or False."
-        )
-    return value
-
-
-def check_choice(name: str, value: Any, choices: Collection[str]) -> str:
-    """Returns the value if it is one of the choices."""
-    if value not in choices:
-        raise ValueError(
-            f"`{name}` is unknown. Received: {name}={value!r}. "
-            f"Expected: one of {tuple(choices)}."
-        )
-    return str(value)
+    expected = f"an integer of at least {minimum}"
+    try:
+        number = operator.index(value)
+    except TypeError as error:
+        raise wrong_type(name, value, "an integer", expected) from error
+    if isinstance(value, bool):
+        raise wrong_type(name, value, "an integer", expected)
+    if number < minimum:
+        raise wrong_value(name, number, "is too small", expected)
+    return number
 
 
 def check_optional_integer(name: str, value: Any) -> int | None:
@@ -69,68 +63,137 @@ def check_optional_integer(name: str, value: Any) -> int | None:
     return None if value is None else check_integer(name, value, 1)
 
 
+def check_task(name: str, value: Any, num_tasks: int) -> int:
+    """Returns the number of a task."""
+    task = check_integer(name, value, 0)
+    if task >= num_tasks:
+        raise ValueError(
+            f"There is no such task. Received: {name}={task}. "
+            f"Expected: an integer from 0 to {num_tasks - 1}."
+        )
+    return task
+
+
+def check_share(name: str, value: Any, zero: bool, one: bool = False) -> float:
+    """Returns the value as a `float` share, or says what it should be."""
+    bounds = f"{'[' if zero else '('}0, 1{']' if one else ')'}"
+    expected = f"a float in {bounds}"
+    share = _check_real(name, value, expected)
+    if not (0 < share < 1 or (zero and share == 0) or (one and share == 1)):
+        raise wrong_value(name, value, "is out of range", expected)
+    return share
+
+
+def check_number(name: str, value: Any) -> float:
+    """Returns the value as a finite `float` of at least 0."""
+    expected = "a finite float of at least 0"
+    number = _check_real(name, value, expected)
+    if not 0 <= number < math.inf:
+        raise wrong_value(name, value, "is out of range", expected)
+    return number
+
+
+def _check_real(name: str, value: Any, expected: str) -> float:
+    if not isinstance(value, numbers.Real) or isinstance(value, bool):
+        raise wrong_type(name, value, "a number", expected)
+    return float(value)
+
+
+def check_boolean(name: str, value: Any) -> bool:
+    """Returns the value if it is a boolean."""
+    if not isinstance(value, bool):
+        raise wrong_type(name, value, "a boolean", "True or False")
+    return value
+
+
+def check_truth(name: str, value: Any) -> bool:
+    """Returns whether a value is true, of any type, as Keras takes it."""
+    try:
+        return bool(value)
+    except (TypeError, ValueError) as error:
+        raise wrong_type(
+            name, value, "true, and not false", "True or False"
+        ) from error
+
+
+def check_choice(name: str, value: Any, choices: Collection[str]) -> str:
+    """Returns the value if it is one of the choices."""
+    if not isinstance(value, str) or value not in choices:
+        raise wrong_value(name, value, "is unknown", f"one of {tuple(choices)}")
+    return value
+
+
+def check_text(name: str, value: Any, expected: str) -> str:
+    """Returns the value if it is a string that is not empty."""
+    if not isinstance(value, str):
+        raise wrong_type(name, value, "a string", expected)
+    if not value:
+        raise wrong_value(name, value, "is empty", expected)
+    return value
+
+
+def check_no_arguments(name: str, value: Any) -> None:
+    """Raises where a function cannot be called without arguments."""
+    try:
+        inspect.signature(value).bind()
+    except TypeError as error:
+        raise wrong_type(
+            name,
+            value,
+            "a function without arguments",
+            "a function that can be called without any",
+        ) from error
+    except ValueError:  # of C, which does not say
+        return
+
+
+def check_name(value: Any) -> str | None:
+    """Returns the name of a Keras object, or `None` for `None`."""
+    expected = "a string without `/`, or None"
+    if value is None:
+        return None
+    if not isinstance(value, str):
+        raise wrong_type("name", value, "a string", expected)
+    if "/" in value:
+        raise wrong_value("name", value, "holds a `/`", expected)
+    return value
+
+
+def check_path(name: str, value: Any) -> str:
+    """Returns the value as the string of a path."""
+    expected = "a path, as a string or a `pathlib.Path`"
+    path = os.fspath(value) if isinstance(value, os.PathLike) else value
+    if not isinstance(path, str):
+        raise wrong_type(name, value, "a path", expected)
+    if not path:
+        raise wrong_value(name, value, "is empty", expected)
+    return path
+
+
+def check_arrays(name: str, value: Any) -> list[Any]:
+    """Returns a list of arrays of numbers; lists in it become arrays."""
+    expected = "a list of arrays of numbers"
+    if isinstance(value, str | bytes) or not isinstance(value, Iterable):
+        raise wrong_type(name, value, "a list of arrays", expected)
+    arrays = []
+    for item in value:
+        try:
+            array = item if hasattr(item, "dtype") else np.asarray(item)
+        except ValueError as error:
+            raise wrong_value(
+                name, item, "holds a ragged list", expected
+            ) from error
+        # Of NumPy, of a Keras variable, or of a tensor.
+        kind = str(getattr(array.dtype, "name", array.dtype))
+        if kind.startswith(("str", "bytes", "object")):
+            raise wrong_type(name, item, "of numbers alone", expected)
+        arrays.append(array)
+    return arrays
+
+
 def check_validation_freq(value: Any) -> int | list[int]:
     """Returns Keras' `validation_freq`: a count, or a collection of epochs."""
-    if isinstance(value, Collection) and not isinstance(value, (str, bytes)):
-        return [check_integer("validation_freq", epoch, 1) for epoch in value]
-    return check_integer("validation_freq", value, 1)
-
-
-@dataclasses.dataclass(frozen=True)
-class Settings:
-    """The settings of an `AMTOModel`, checked.
-
-    Attributes:
-        num_tasks: Integer, M, at least 1.
-        transfer_interval: Integer, c, at least 1.
-        validation_split: Float in (0, 1).
-        holdout_split: Float in [0, 1).
-        selection: `"adaptive"` or `"uniform"`.
-        relationship_decay: Float in (0, 1].
-        stratify: Boolean.
-        engine: `"auto"`, `"portable"` or `"tensorflow"`.
-        seed: Integer, at least 0.
-        memory_limit: Integer, at least 1.
-
-    Raises:
-        TypeError: if a setting is of the wrong type.
-        ValueError: if it is out of range or unknown.
-    """
-
-    num_tasks: int
-    transfer_interval: int
-    validation_split: float
-    holdout_split: float
-    selection: str
-    relationship_decay: float
-    stratify: bool
-    engine: str
-    seed: int
-    memory_limit: int
-
-    def __post_init__(self) -> None:
-        checked = {
-            "num_tasks": check_integer("num_tasks", self.num_tasks, 1),
-            "transfer_interval": check_integer(
-                "transfer_interval", self.transfer_interval, 1
-            ),
-            "validation_split": check_share(
-                "validation_split", self.validation_split, zero=False
-            ),
-            "holdout_split": check_share(
-                "holdout_split", self.holdout_split, zero=True
-            ),
-            "selection": check_choice("selection", self.selection, SELECTIONS),
-            "relationship_decay": check_share(
-                "relationship_decay",
-                self.relationship_decay,
-                zero=False,
-                one=True,
-            ),
-            "stratify": check_boolean("stratify", self.stratify),
-            "engine": check_choice("engine", self.engine, ENGINES),
-            "seed": check_integer("seed", self.seed, 0),
-            "memory_limit": check_integer("memory_limit", self.memory_limit, 1),
-        }
-        for name, value in checked.items():
-            object.__setattr__(self, name, value)
+    name = "validation_freq"
+    if isinstance(value, Collection) and not isinstance(value, str | bytes):
+        return [check_integer(name, epoch, 0) for epoch in value]
+    return check_integer(name, value, 1)

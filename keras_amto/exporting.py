@@ -7,6 +7,7 @@ from typing import Any
 
 import keras
 
+from keras_amto.arguments import check_path
 from keras_amto.engines import lookups
 
 
@@ -36,21 +37,33 @@ def export_network(
         inputs: Symbolic tensors like those that the model was trained on, from
             which the signature of a subclassed model is read, or `None`.
         **kwargs: As in Keras.
+
+    Raises:
+        TypeError: if `filepath` is no path.
+        ValueError: if the model cannot be exported in the format.
     """
-    if format == "tf_saved_model" and keras.config.backend() == "tensorflow":
+    filepath = check_path("filepath", filepath)
+    is_saved_model = isinstance(format, str) and format == "tf_saved_model"
+    if is_saved_model and keras.config.backend() == "tensorflow":
         signature = input_signature or _signature(model, inputs)
         if signature is not None:
-            _export_saved_model(
-                model, str(filepath), verbose, signature, **kwargs
-            )
+            _export_saved_model(model, filepath, verbose, signature, **kwargs)
             return
-    model.export(
-        filepath,
-        format=format,
-        verbose=verbose,
-        input_signature=input_signature,
-        **kwargs,
-    )
+    try:
+        model.export(
+            filepath,
+            format=format,
+            verbose=verbose,
+            input_signature=input_signature,
+            **kwargs,
+        )
+    except ValueError as error:
+        raise ValueError(
+            f"The model cannot be exported: {error} "
+            f"Received: format={format!r}, backend={keras.config.backend()!r}. "
+            "Expected: a format that Keras exports on this backend, and a "
+            "model that was built."
+        ) from error
 
 
 def _export_saved_model(

@@ -11,22 +11,32 @@ from typing import Any
 
 import keras
 
-from keras_amto.arguments import Settings
+from keras_amto.arguments import check_arrays
 from keras_amto.arguments import check_integer
+from keras_amto.arguments import check_name
+from keras_amto.arguments import check_no_arguments
+from keras_amto.arguments import check_task
+from keras_amto.arguments import check_truth
+from keras_amto.arguments import wrong_type
 from keras_amto.callbacks.arrangement import arrange
 from keras_amto.choices import MEMORY_LIMIT
+from keras_amto.compiling import check_loss
+from keras_amto.compiling import check_loss_weights
+from keras_amto.compiling import check_metrics
 from keras_amto.engines import check_augment
 from keras_amto.engines import default_seeds_from
-from keras_amto.engines import refuse_engine
 from keras_amto.engines import refuse_optimizer
+from keras_amto.engines import resolve_engine
 from keras_amto.engines.cloning import clone_compile_args
 from keras_amto.exporting import export_network
 from keras_amto.finalists import Finalists
 from keras_amto.ledger import Ledger
+from keras_amto.optimizers.checked import check_optimizer
 from keras_amto.placement import Placement
 from keras_amto.planning import plan_fit
 from keras_amto.running import run_fit
 from keras_amto.session import Session
+from keras_amto.settings import Settings
 from keras_amto.strategies import outside_scope
 from keras_amto.strategies import resolve_strategy
 from keras_amto.tasks import Task
@@ -148,7 +158,9 @@ class AMTOModel(keras.Model):
         strategy = resolve_strategy(strategy)
         network, model_fn = _network_of(model, settings.seed)
         # The winner casts its inputs itself, from their full precision.
-        super().__init__(name=name, dtype=network.dtype_policy, autocast=False)
+        super().__init__(
+            name=check_name(name), dtype=network.dtype_policy, autocast=False
+        )
         self._best_model = network
         self._session = Session(
             network, model_fn, settings, strategy, check_augment(augment)
@@ -226,6 +238,7 @@ class AMTOModel(keras.Model):
             List of arrays like those of `best_model.get_weights()`.
 
         Raises:
+            TypeError: if `task` is not an integer.
             ValueError: before any `fit`, or if there is no such task.
         """
         return self._session.get_weights(self._check_task(task))
@@ -238,19 +251,16 @@ class AMTOModel(keras.Model):
             weights: List of arrays like those of `get_task_weights`.
 
         Raises:
+            TypeError: if an argument is of the wrong type.
             ValueError: before any `fit`, while a round is under way, if there
                 is no such task, or if shapes differ.
         """
-        self._session.set_weights(self._check_task(task), weights)
+        self._session.set_weights(
+            self._check_task(task), check_arrays("weights", weights)
+        )
 
     def _check_task(self, task: int) -> int:
-        num_tasks = self._session.settings.num_tasks
-        if check_integer("task", task, 0) >= num_tasks:
-            raise ValueError(
-                f"There is no such task. Received: task={task}. "
-                f"Expected: an integer below {num_tasks}."
-            )
-        return int(task)
+        return check_task("task", task, self._session.settings.num_tasks)
 
     def compile(
         self,
@@ -275,8 +285,31 @@ class AMTOModel(keras.Model):
         Args:
             optimizer: As in Keras, like all other arguments. A
                 `keras.optimizers.MultiOptimizer` is refused.
+
+        Raises:
+            TypeError: if an argument is of the wrong type.
+            ValueError: if an argument is unknown to Keras, or cannot be copied
+                for every task, or if the engine or the strategy cannot follow
+                it. The model then stays compiled as it was.
         """
+        session = self._session
+        optimizer = check_optimizer(optimizer)
+        refuse_optimizer(optimizer)
+        check_loss(loss)
+        check_loss_weights(loss_weights)
+        check_metrics("metrics", metrics)
+        check_metrics("weighted_metrics", weighted_metrics)
+        eagerly = check_truth("run_eagerly", run_eagerly)
+        check_truth("jit_compile", jit_compile)
+        check_truth("auto_scale_loss", auto_scale_loss)
+        steps_per_execution = check_integer(
+            "steps_per_execution", steps_per_execution, 1
+        )
+        session.refuse_placement(
+            resolve_engine(session.settings.engine, eagerly)
+        )
         args = dict(
+            optimizer=optimizer,
             loss=loss,
             loss_weights=loss_weights,
             metrics=metrics,
@@ -285,22 +318,12 @@ class AMTOModel(keras.Model):
             jit_compile=jit_compile,
             auto_scale_loss=auto_scale_loss,
         )
-        if isinstance(optimizer, keras.optimizers.Optimizer):
-            refuse_optimizer(optimizer)
-        super().compile(
-            optimizer=optimizer,
-            steps_per_execution=check_integer(
-                "steps_per_execution", steps_per_execution, 1
-            ),
-            **args,
-        )
-        refuse_engine(self._session.settings.engine, bool(run_eagerly))
+        copies = clone_compile_args(args)  # which refuses what has none
+        super().compile(steps_per_execution=steps_per_execution, **args)
         args["optimizer"] = self.optimizer  # with loss scaling, where needed
-        self._session.recompile(args)
+        session.recompile(args)
         # The same optimizer, so that `best_model` can be trained on its own.
-        self.best_model.compile(
-            **clone_compile_args(args) | {"optimizer": self.optimizer}
-        )
+        self.best_model.compile(**copies | {"optimizer": self.optimizer})
 
     def get_compile_config(self) -> dict[str, Any]:
         """Returns the arguments of `compile`. Called by Keras."""
@@ -397,6 +420,7 @@ class AMTOModel(keras.Model):
                 "Expected: a call of `compile` first."
             )
         arrangement = arrange(callbacks, verbose)
+        epochs = check_integer("epochs", epochs, 0)
         limit = keras.config.max_epochs()  # for debugging runs
         epochs = epochs if limit is None else min(epochs, limit)
         with outside_scope(), self._session.connected():
@@ -542,21 +566,24 @@ def _network_of(
     if isinstance(model, AMTOModel):
         raise TypeError(
             "An AMTOModel cannot be wrapped again. "
-            f"Received: {model!r}. Expected: the network, `best_model`."
+            f"Received: model={model!r}. Expected: the network, `best_model`."
         )
     if isinstance(model, keras.Model):
         return model, None
     received = model
     if callable(model) and not isinstance(model, type):
+        check_no_arguments("model", model)
         with default_seeds_from(seed, task=0):
             received = model()
+        if isinstance(received, AMTOModel):
+            return _network_of(received, seed)
         if isinstance(received, keras.Model):
             return received, model
-    raise TypeError(
-        "`model` is no Keras model. "
-        f"Received: {received!r} (of type {type(received).__name__}). "
-        "Expected: a keras.Model, or a function without arguments that "
-        "returns one."
+    raise wrong_type(
+        "model",
+        received,
+        "a Keras model",
+        "a keras.Model, or a function without arguments that returns one",
     )
 
 

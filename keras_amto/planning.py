@@ -10,11 +10,11 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
-from keras_amto.arguments import Settings
 from keras_amto.arguments import check_integer
 from keras_amto.arguments import check_optional_integer
 from keras_amto.arguments import check_share
 from keras_amto.arguments import check_validation_freq
+from keras_amto.settings import Settings
 from keras_amto.tasks import GrossSet
 from keras_amto.tasks import Samples
 from keras_amto.tasks import SampleSet

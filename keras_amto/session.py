@@ -13,7 +13,6 @@ import numpy as np
 import numpy.typing as npt
 
 from keras_amto.algorithm import initial_relationships
-from keras_amto.arguments import Settings
 from keras_amto.engines import Engine
 from keras_amto.engines import Replica
 from keras_amto.engines import Scope
@@ -34,6 +33,7 @@ from keras_amto.ledger import Ledger
 from keras_amto.ledger import Record
 from keras_amto.placement import Placement
 from keras_amto.population import Population
+from keras_amto.settings import Settings
 from keras_amto.strategies import cluster_of
 from keras_amto.strategies import current_scope
 from keras_amto.strategies import placement_under
@@ -124,6 +124,13 @@ class Session:
             self.engine_name,
         )
 
+    def refuse_placement(self, engine: str) -> None:
+        """Raises where an engine cannot follow the strategy."""
+        if self.strategy is not None:
+            placement_under(
+                self.strategy, self.cluster, self.settings.num_tasks, engine
+            )
+
     @contextlib.contextmanager
     def connected(self) -> Iterator[None]:
         """Connects with the other worker processes, where there are any."""
@@ -150,8 +157,6 @@ class Session:
         self.engine = None
         if self._optimizer is before:
             reset_optimizer(optimizer, self.network.trainable_variables)
-        if self.strategy is not None:
-            _ = self.placement  # which refuses what this engine cannot follow
 
     def prepare(self, sample: GrossSet) -> tuple[Engine, Population]:
         """Makes what training needs and is not there yet.

@@ -110,7 +110,7 @@ def test_tasks_and_batches_that_do_not_exist_are_refused():
     model.fit(x, y, verbose=0)
     with pytest.raises(ValueError, match="no such task"):
         model.get_task_weights(2)
-    with pytest.raises(TypeError, match="`task` is no integer"):
+    with pytest.raises(TypeError, match="`task` is not an integer"):
         model.get_task_weights("0")
     with pytest.raises(ValueError, match="do not fit"):
         model.set_task_weights(0, [np.zeros(3)])

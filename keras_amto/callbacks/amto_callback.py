@@ -1,9 +1,11 @@
 """When AMTO stops, and which network it returns."""
 
-import numbers
-
 from keras_amto.algorithm import out_of_patience
 from keras_amto.arguments import check_boolean
+from keras_amto.arguments import check_choice
+from keras_amto.arguments import check_number
+from keras_amto.arguments import check_optional_integer
+from keras_amto.arguments import check_text
 from keras_amto.callbacks.round_callback import RoundCallback
 from keras_amto.choices import STOP_WHEN
 from keras_amto.ledger import Record
@@ -64,50 +66,17 @@ class AMTOCallback(RoundCallback):
         selection_metric: str = "accuracy",
     ) -> None:
         super().__init__()
-        if patience is not None and (
-            not isinstance(patience, numbers.Integral)
-            or isinstance(patience, bool)
-        ):
-            raise TypeError(
-                "`patience` counts validations. "
-                f"Received: patience={patience!r}. "
-                "Expected: an integer of at least 1, or None."
-            )
-        if patience is not None and patience < 1:
-            raise ValueError(
-                f"`patience` is too small. Received: patience={patience}. "
-                "Expected: an integer of at least 1, or None to never stop."
-            )
-        if stop_when not in STOP_WHEN:
-            raise ValueError(
-                "`stop_when` is unknown. "
-                f"Received: stop_when={stop_when!r}. "
-                f"Expected: one of {STOP_WHEN}."
-            )
-        if not isinstance(min_delta, numbers.Real):
-            raise TypeError(
-                f"`min_delta` is no number. Received: {min_delta!r}. "
-                "Expected: a float of at least 0."
-            )
-        if not 0 <= min_delta < float("inf"):
-            raise ValueError(
-                "`min_delta` is out of range. "
-                f"Received: min_delta={min_delta}. "
-                "Expected: a finite float of at least 0."
-            )
-        if not isinstance(selection_metric, str):
-            raise TypeError(
-                "`selection_metric` is no name. "
-                f"Received: {selection_metric!r}. "
-                "Expected: the name of a compiled metric."
-            )
-        self.patience: int | None = patience
-        self.stop_when: str = stop_when
-        self.min_delta: float = float(min_delta)
+        self.patience: int | None = check_optional_integer("patience", patience)
+        self.stop_when: str = check_choice("stop_when", stop_when, STOP_WHEN)
+        self.min_delta: float = check_number("min_delta", min_delta)
         self.restore_best_weights: bool = check_boolean(
             "restore_best_weights", restore_best_weights
         )
-        self.selection_metric: str = selection_metric
+        self.selection_metric: str = check_text(
+            "selection_metric",
+            selection_metric,
+            "the name of a compiled metric",
+        )
         self.stopped_round: int | None = None
 
     def on_train_begin(self, logs: dict[str, float] | None = None) -> None:

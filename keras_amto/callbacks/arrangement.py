@@ -1,6 +1,7 @@
 """Putting the callbacks of one `fit` in order."""
 
 import dataclasses
+import numbers
 from collections.abc import Sequence
 from typing import Any
 from typing import TypeVar
@@ -115,7 +116,9 @@ def arrange(callbacks: Any, verbose: Any) -> Arrangement:
         ValueError: if a callback cannot work, two of them decide, or `verbose`
             is unknown.
     """
-    if verbose not in ("auto", 0, 1, 2):
+    # Only what can be compared with them: an array would be, item by item.
+    known = isinstance(verbose, str | numbers.Real)
+    if not known or verbose not in ("auto", 0, 1, 2):
         raise ValueError(
             f"`verbose` is unknown. Received: verbose={verbose!r}. "
             "Expected: 'auto', 0, 1 or 2."
@@ -139,6 +142,6 @@ def _only(callbacks: Sequence[Any], kind: type[_Kind]) -> _Kind | None:
     if len(found) > 1:
         raise ValueError(
             f"A fit has one {kind.__name__} at most. "
-            f"Received: {len(found)}. Expected: at most one."
+            f"Received: {len(found)} in `callbacks`. Expected: at most one."
         )
     return found[0] if found else None

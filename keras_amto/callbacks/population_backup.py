@@ -6,6 +6,7 @@ import keras
 
 from keras_amto.arguments import check_boolean
 from keras_amto.arguments import check_integer
+from keras_amto.arguments import check_path
 
 _ENDS = ("round", "epoch")
 
@@ -68,22 +69,12 @@ class PopulationBackup(keras.callbacks.Callback):
         delete_checkpoint: bool = True,
     ) -> None:
         super().__init__()
-        if not isinstance(backup_dir, str | os.PathLike):
-            raise TypeError(
-                f"`backup_dir` is no path. Received: {backup_dir!r}. "
-                "Expected: a string or a path."
-            )
-        if not os.fspath(backup_dir):
-            raise ValueError(
-                "`backup_dir` is empty. Received: ''. "
-                "Expected: the path of a directory."
-            )
         if isinstance(save_freq, str) and save_freq not in _ENDS:
             raise ValueError(
                 f"`save_freq` is unknown. Received: save_freq={save_freq!r}. "
                 "Expected: 'round', 'epoch' or an integer of at least 1."
             )
-        self.backup_dir: str = os.fspath(backup_dir)
+        self.backup_dir: str = check_path("backup_dir", backup_dir)
         self.save_freq: str | int = (
             save_freq
             if isinstance(save_freq, str)

@@ -14,13 +14,14 @@ _BATCH_HOOKS = (
 _REFUSED = {
     keras.callbacks.SwapEMAWeights: (
         "swaps the weights of one network with their moving averages, but "
-        "AMTO trains 2M networks. Expected: an optimizer with `use_ema=True` "
-        "alone; the winner then has the averaged weights"
+        "AMTO trains 2M networks",
+        "an optimizer with `use_ema=True` alone; the winner then has the "
+        "averaged weights",
     ),
     keras.callbacks.BackupAndRestore: (
         "saves one network and would lose the other tasks, the shadows and "
-        "the relationships. Expected: keras_amto.PopulationBackup, which "
-        "continues exactly"
+        "the relationships",
+        "keras_amto.PopulationBackup, which continues exactly",
     ),
 }
 
@@ -45,8 +46,11 @@ def refuse_unsupported(
             )
         for refused, reason in _REFUSED.items():
             if isinstance(callback, refused):
+                problem, expected = reason
                 raise ValueError(
-                    f"{refused.__name__} {reason}. Received: {callback!r}."
+                    f"{refused.__name__} {problem}. "
+                    f"Received: {callback!r} in `callbacks`. "
+                    f"Expected: {expected}."
                 )
 
 

@@ -1,6 +1,7 @@
 """Copies of a user's model, and of what it is compiled with."""
 
 import contextlib
+import functools
 import inspect
 import os
 import tempfile
@@ -315,15 +316,17 @@ def clone_compile_args(
     model: each worker needs its own.
     """
 
-    def clone_metric(metric: Any) -> Any:
+    def clone_metric(metric: Any, name: str) -> Any:
         if isinstance(metric, keras.Metric):
-            return _clone(metric, "metric", scope)
+            return _clone(metric, f"metric in `{name}`", scope)
         return metric
 
     args = dict(compile_args)
     args["optimizer"] = clone_optimizer(args["optimizer"], scope)
     for name in ("metrics", "weighted_metrics"):
-        args[name] = keras.tree.map_structure(clone_metric, args[name])
+        args[name] = keras.tree.map_structure(
+            functools.partial(clone_metric, name=name), args[name]
+        )
     return args
 
 

@@ -16,6 +16,7 @@ from keras_amto.algorithm import random_stream
 from keras_amto.engines.cloning import Scope
 from keras_amto.engines.cloning import clone_compile_args
 from keras_amto.engines.cloning import clone_network
+from keras_amto.engines.misfit import explained_misfit
 from keras_amto.engines.optimizers import exclude_alike
 from keras_amto.engines.optimizers import replica_optimizer_variables
 from keras_amto.engines.out_of_memory import explained_out_of_memory
@@ -102,7 +103,8 @@ class WorkerFactory:
             model.compile(**compile_args)
             exclude_alike(self.compile_args["optimizer"], self.prototype, model)
             model.optimizer.build(model.trainable_variables)
-        names = list(evaluate_once(model, sample))
+        with explained_misfit(sample, self.compile_args["loss"]):
+            names = list(evaluate_once(model, sample))
         if "loss" not in names:
             raise ValueError(
                 "The model reports no loss, by which AMTO decides. "

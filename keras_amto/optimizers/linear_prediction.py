@@ -10,8 +10,11 @@ from typing import Any
 
 import keras
 
+from keras_amto.arguments import check_arrays
+from keras_amto.arguments import check_name
 from keras_amto.optimizers.assignment import Assignment
 from keras_amto.optimizers.assignment import assign_where
+from keras_amto.optimizers.checked import check_optimizer
 
 CYCLE = 3  # updates from one prediction to the next
 
@@ -81,7 +84,7 @@ class LinearPrediction(keras.optimizers.Optimizer):
     def __init__(self, optimizer: Any, name: str | None = None) -> None:
         optimizer = _checked(optimizer)
         # Keras' constructor asks for a learning rate; nothing ever reads it.
-        super().__init__(learning_rate=0.0, name=name)
+        super().__init__(learning_rate=0.0, name=check_name(name))
         # Named as in `LossScaleOptimizer`: Keras' callbacks look for it.
         self.inner_optimizer = optimizer
         self._own_variables: list[keras.Variable] = []
@@ -222,8 +225,10 @@ class LinearPrediction(keras.optimizers.Optimizer):
             weights: One array for each variable.
 
         Raises:
+            TypeError: if they are no arrays of numbers.
             ValueError: if the optimizer is not built, or arrays do not fit.
         """
+        weights = check_arrays("weights", weights)
         wanted = [tuple(variable.shape) for variable in self.variables]
         got = [tuple(weight.shape) for weight in weights]
         if not self.built or wanted != got:
@@ -328,22 +333,7 @@ def _prediction(
 
 
 def _checked(optimizer: Any) -> keras.optimizers.Optimizer:
-    expected = (
-        "Expected: a keras.optimizers.Optimizer, or the name of one, such as "
-        "'sgd'."
-    )
-    if not isinstance(optimizer, (str, dict, keras.optimizers.Optimizer)):
-        raise TypeError(
-            "`optimizer` is no optimizer. "
-            f"Received: optimizer={optimizer!r}. {expected}"
-        )
-    try:
-        optimizer = keras.optimizers.get(optimizer)
-    except ValueError as error:
-        raise ValueError(
-            "`optimizer` is unknown. "
-            f"Received: optimizer={optimizer!r}. {expected}"
-        ) from error
+    optimizer = check_optimizer(optimizer)
     if isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
         # Under `mixed_float16` Keras would put another one around it all, and
         # the gradients would be divided by two scales.

@@ -123,15 +123,19 @@ def test_two_callbacks_that_decide_are_refused():
     ("arguments", "error", "message"),
     [
         (dict(patience=0), ValueError, "`patience` is too small"),
-        (dict(patience=1.5), TypeError, "`patience` counts validations"),
-        (dict(patience="10"), TypeError, "`patience` counts validations"),
-        (dict(patience=True), TypeError, "`patience` counts validations"),
+        (dict(patience=1.5), TypeError, "`patience` is not an integer"),
+        (dict(patience="10"), TypeError, "`patience` is not an integer"),
+        (dict(patience=True), TypeError, "`patience` is not an integer"),
         (dict(stop_when="some"), ValueError, "`stop_when` is unknown"),
         (dict(stop_when=None), ValueError, "`stop_when` is unknown"),
         (dict(min_delta=-0.1), ValueError, "`min_delta` is out of range"),
         (dict(min_delta=np.nan), ValueError, "`min_delta` is out of range"),
-        (dict(min_delta="0"), TypeError, "`min_delta` is no number"),
-        (dict(selection_metric=7), TypeError, "`selection_metric` is no name"),
+        (dict(min_delta="0"), TypeError, "`min_delta` is not a number"),
+        (
+            dict(selection_metric=7),
+            TypeError,
+            "`selection_metric` is not a string",
+        ),
     ],
 )
 def test_arguments_out_of_range_are_refused(arguments, error, message):

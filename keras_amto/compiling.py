@@ -1,0 +1,112 @@
+"""What the arguments of `compile` have to be.
+
+Keras notices most of this in the first training step, when AMTO has long
+dropped what it had compiled before.
+"""
+
+import math
+import numbers
+from collections.abc import Callable
+from collections.abc import Iterator
+from typing import Any
+
+import keras
+
+from keras_amto.arguments import wrong_type
+from keras_amto.arguments import wrong_value
+
+_LOSS = (
+    "the name of a Keras loss, a function of (y_true, y_pred), or a list or "
+    "dict of these, one for each output"
+)
+_WEIGHTS = "a float, or a list or dict of floats, one for each output"
+_METRICS = (
+    "a list or dict of names of Keras metrics, functions of (y_true, y_pred) "
+    "and keras.metrics.Metric"
+)
+
+
+def check_loss(loss: Any) -> None:
+    """Raises where `compile` is given something that is no loss.
+
+    Raises:
+        TypeError: if it is neither a name nor a function.
+        ValueError: if Keras has no loss of a name, or if there is none at all.
+    """
+    if loss is None:
+        return  # a `train_step` may have its own
+    leaves = keras.tree.flatten(loss)
+    if all(leaf is None for leaf in leaves):
+        raise wrong_value("loss", loss, "holds no loss", _LOSS)
+    for leaf in leaves:
+        if leaf is None or callable(leaf):
+            continue
+        if not isinstance(leaf, str):
+            raise wrong_type("loss", leaf, "a loss", _LOSS)
+        if leaf.lower() not in ("crossentropy", "ce"):  # by Keras' choice
+            _check_known("loss", leaf, keras.losses.get, _LOSS)
+
+
+def check_loss_weights(loss_weights: Any) -> None:
+    """Raises where `compile` is given something that is no weight of a loss.
+
+    Raises:
+        TypeError: if a weight is no number, or for types that Keras refuses.
+        ValueError: if a weight is not finite.
+    """
+    if loss_weights is None:
+        return
+    name = "loss_weights"
+    if not isinstance(loss_weights, list | tuple | dict | float):
+        raise wrong_type(name, loss_weights, "a float", _WEIGHTS)
+    for leaf in keras.tree.flatten(loss_weights):
+        if isinstance(leaf, numbers.Real):
+            if not math.isfinite(leaf):
+                raise wrong_value(name, leaf, "is not finite", _WEIGHTS)
+        elif leaf is not None and not hasattr(leaf, "dtype"):  # a variable, say
+            raise wrong_type(name, leaf, "a number", _WEIGHTS)
+
+
+def check_metrics(name: str, metrics: Any) -> None:
+    """Raises where `compile` is given something that is no metric.
+
+    Args:
+        name: `"metrics"` or `"weighted_metrics"`.
+        metrics: What was given.
+
+    Raises:
+        TypeError: if it is no list or dict, or holds something else.
+        ValueError: if Keras has no metric of a name.
+    """
+    if metrics is None:
+        return
+    if not isinstance(metrics, list | tuple | dict):
+        raise wrong_type(name, metrics, "a list or dict of metrics", _METRICS)
+    for metric in _metrics(metrics):
+        # Keras knows for which output there may be none, and reads
+        # configurations.
+        if metric is None or callable(metric) or isinstance(metric, dict):
+            continue
+        if not isinstance(metric, str):
+            raise wrong_type(name, metric, "a metric", _METRICS)
+        if metric.lower() not in ("accuracy", "acc"):  # by Keras' choice
+            _check_known(name, metric, keras.metrics.get, _METRICS)
+
+
+def _metrics(metrics: Any) -> Iterator[Any]:
+    for each in metrics.values() if isinstance(metrics, dict) else metrics:
+        if isinstance(each, list | tuple):
+            yield from _metrics(each)
+        else:
+            yield each
+
+
+def _check_known(
+    name: str, value: str, get: Callable[[str], Any], expected: str
+) -> None:
+    try:
+        get(value)
+    except ValueError as error:
+        raise wrong_value(
+            name, value, "is unknown to Keras", expected
+        ) from error
