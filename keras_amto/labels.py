@@ -5,17 +5,18 @@ from typing import Any
 import keras
 import numpy as np
 
+from keras_amto.planning import FitPlan
 from keras_amto.tasks import SampleSet
 
 
-def refuse_labels(data: SampleSet, network: keras.Model, loss: Any) -> None:
+def refuse_labels(plan: FitPlan, network: keras.Model, loss: Any) -> None:
     """Raises where a label lies outside of the network's classes.
 
     TensorFlow notices on a CPU, in the midst of training; on a GPU such a
     sample has no loss, or one that is NaN.
 
     Args:
-        data: The gross set.
+        plan: Whose gross set and validation data to look at.
         network: The network, of which the last layer says how many classes.
         loss: What it is compiled with. Only `sparse_categorical_crossentropy`
             says that targets are classes.
@@ -26,20 +27,33 @@ def refuse_labels(data: SampleSet, network: keras.Model, loss: Any) -> None:
     classes = _number_of_classes(network)
     if classes is None or not _takes_classes(loss):
         return
+    ignored = getattr(loss, "ignore_class", None)
+    _refuse("y", plan.data, network, classes, ignored)
+    if plan.validation_data is not None:
+        data = plan.validation_data.data
+        _refuse("validation_data: y", data, network, classes, ignored)
+
+
+def _refuse(
+    name: str,
+    data: SampleSet,
+    network: keras.Model,
+    classes: int,
+    ignored: int | None,
+) -> None:
     try:
         labels = data.labels
     except ValueError:
         return  # a label for each pixel, say
     if labels.dtype.kind not in "biuf":
         return
-    ignored = getattr(loss, "ignore_class", None)
     outside = ~((labels >= 0) & (labels < classes))  # NaN is outside, too
     if ignored is not None:
         outside &= labels != ignored
     if outside.any():
         first = int(np.argmax(outside))
         raise ValueError(
-            "Labels lie outside of the classes of the network "
+            f"Labels in `{name}` lie outside of the classes of the network "
             f"{network.name!r}, which has {classes} outputs. "
             f"Received: label {labels[first]} of sample {first}, and "
             f"{int(outside.sum())} such samples in all. "

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from keras_amto.arguments import check_integer
 from keras_amto.arguments import check_optional_integer
 from keras_amto.arguments import check_share
+from keras_amto.arguments import check_truth
 from keras_amto.arguments import check_validation_freq
 from keras_amto.settings import Settings
 from keras_amto.tasks import GrossSet
@@ -169,7 +170,12 @@ def plan_fit(
         check_integer("initial_epoch", initial_epoch, 0),
         check_integer("epochs", epochs, 0),
     )
+    if validation_split is None:
+        validation_split = 0.0  # as Keras takes it
     share = check_share("validation_split", validation_split, zero=True)
+    shuffle = check_truth("shuffle", shuffle)
+    for name, data in (("x", x), ("y", y)):
+        _refuse_gaps(name, data)
 
     settings = dataclasses.replace(
         settings, validation_split=share or settings.validation_split
@@ -202,7 +208,7 @@ def plan_fit(
         validation_batch_size=validation_batch_size,
         epochs=epoch_range,
         steps_per_epoch=0,
-        shuffle=bool(shuffle),
+        shuffle=shuffle,
         validation_freq=validation_freq,
         validation_data=_read_validation_data(
             validation_data,
@@ -241,9 +247,13 @@ def _read_validation_data(
         x = x.take(steps)
         steps = None
     y, sample_weight = (*rest, None, None)[:2]
-    data, source_batch_size = read_gross_set(
-        x, y, sample_weight, memory_limit=memory_limit
-    )
+    try:
+        data, source_batch_size = read_gross_set(
+            x, y, sample_weight, memory_limit=memory_limit
+        )
+    except (TypeError, ValueError) as error:
+        kind = TypeError if isinstance(error, TypeError) else ValueError
+        raise kind(f"`validation_data` cannot be used. {error}") from error
     batch_size = requested_batch_size or source_batch_size or batch_size
     size = data.size if steps is None else min(data.size, steps * batch_size)
     data.keep(np.arange(size))
@@ -251,10 +261,23 @@ def _read_validation_data(
 
 
 def _parts(validation_data: Any) -> Any:
-    if isinstance(validation_data, tuple) and len(validation_data) > 3:
-        raise ValueError(
-            "`validation_data` has too many parts. "
-            f"Received: a tuple of {len(validation_data)}. "
-            "Expected: (x, y), (x, y, sample_weight), or a dataset."
-        )
+    if isinstance(validation_data, tuple | list):
+        count = len(validation_data)
+        if not 1 <= count <= 3:
+            raise ValueError(
+                f"`validation_data` has too {'many' if count else 'few'} "
+                f"parts. Received: {count} of them. "
+                "Expected: (x, y), (x, y, sample_weight), or a dataset."
+            )
     return keras.utils.unpack_x_y_sample_weight(validation_data)
+
+
+def _refuse_gaps(name: str, data: Any) -> None:
+    if isinstance(data, list | tuple | dict) and any(
+        leaf is None for leaf in keras.tree.flatten(data)
+    ):
+        raise ValueError(
+            f"`{name}` has gaps. "
+            f"Received: {keras.tree.map_structure(type, data)}. "
+            "Expected: an array in every place of the structure."
+        )

@@ -14,10 +14,11 @@ from keras_amto.callbacks.arrangement import Arrangement
 from keras_amto.callbacks.states import append_to_files
 from keras_amto.fitting import Fitting
 from keras_amto.labels import refuse_labels
+from keras_amto.misfits import refuse_misfits
 from keras_amto.planning import FitPlan
 from keras_amto.progress import Progress
 from keras_amto.scrutiny import refuse_non_finite
-from keras_amto.scrutiny import refuse_text_targets
+from keras_amto.scrutiny import refuse_text
 from keras_amto.selection import select_winner
 from keras_amto.selection import selection_metric
 from keras_amto.session import Session
@@ -44,13 +45,15 @@ def run_fit(
         RuntimeError: if all tasks have diverged, or as a `LostWorkerError`
             if another worker process is lost.
     """
-    refuse_text_targets(plan)
-    engine, population = session.prepare(plan.sample_batch())
-    refuse_labels(plan.data, session.network, session.compile_args["loss"])
+    refuse_text(plan)
+    sample = plan.sample_batch()
+    engine, population = session.prepare(sample)
+    refuse_labels(plan, session.network, session.compile_args["loss"])
     model.built = True  # callbacks may save it
     identity = _identify(arrangement, plan, model, session)
     if not arrangement.ends_on_nan:
         refuse_non_finite(plan, engine, population, model.optimizer)
+    refuse_misfits(plan, sample, session, engine, model.optimizer)
     metric = selection_metric(
         arrangement.settings.selection_metric, engine.metric_names
     )

@@ -52,24 +52,26 @@ def refuse_non_finite(
                 )
 
 
-def refuse_text_targets(plan: FitPlan) -> None:
-    """Raises where targets are text, of which no loss can be taken.
+def refuse_text(plan: FitPlan) -> None:
+    """Raises where targets or weights are text, of which there is no loss.
 
     Raises:
         ValueError: naming the argument.
     """
-    sets = {"y": plan.data}
+    sets = {"": plan.data}
     if plan.validation_data is not None:
-        sets["validation_data: y"] = plan.validation_data.data
-    for name, data in sets.items():
-        for leaf in keras.tree.flatten(data.sample(1).y):
-            if leaf is not None and leaf.dtype.kind in "OSU":
-                raise ValueError(
-                    f"`{name}` holds text or Python objects. "
-                    f"Received: targets like {leaf[:1]!r}. "
-                    "Expected: numbers; keras.layers.StringLookup, say, turns "
-                    "class names into class indices."
-                )
+        sets["validation_data: "] = plan.validation_data.data
+    for label, data in sets.items():
+        sample = data.sample(1)
+        for name in ("y", "sample_weight"):
+            for leaf in keras.tree.flatten(getattr(sample, name)):
+                if leaf is not None and leaf.dtype.kind in "OSU":
+                    raise ValueError(
+                        f"`{label}{name}` holds text or Python objects. "
+                        f"Received: values like {leaf[:1]!r}. "
+                        "Expected: numbers; keras.layers.StringLookup, say, "
+                        "turns class names into class indices."
+                    )
 
 
 def _spoils(

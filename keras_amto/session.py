@@ -67,6 +67,7 @@ class Session:
         inputs: What the network takes, in its structure, as symbolic tensors of
             the last `fit`; or `None`.
         round_is_open: Whether shadows are under way.
+        fitting: What the data of the last `fit` looked like, to an engine.
     """
 
     def __init__(
@@ -91,6 +92,7 @@ class Session:
         self.finalists: Finalists | None = None
         self.inputs: Any = None
         self.round_is_open = False
+        self.fitting: Any = None
         self._shown_digest = ""
         # That of the network as the function returned it, where it was built.
         is_given = model_fn is not None and network.built

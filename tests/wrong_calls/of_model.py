@@ -17,6 +17,7 @@ from tests.wrong_calls.kinds import values
 from tests.wrong_calls.table import Callee
 from tests.wrong_calls.table import Case
 from tests.wrong_calls.table import Made
+from tests.wrong_calls.table import Row
 
 
 def _strategy(name):
@@ -132,4 +133,11 @@ ROWS = [
         ),
     ),
     *EXPORT.rows(filepath=path(), format=choice()),
+    Row(
+        "AMTOModel.train_on_batch",
+        "train_on_batch",
+        "a single batch",
+        ValueError,
+        lambda model: model.train_on_batch(np.zeros((8, 64)), np.zeros(8)),
+    ),
 ]

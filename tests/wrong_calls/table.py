@@ -36,6 +36,8 @@ class Row(NamedTuple):
         what: String, what is wrong with it.
         error: The class of the error that it has to get.
         call: Makes the call. Takes the model that all rows share.
+        says: String, what the message names instead, where the argument has
+            parts with names of their own.
     """
 
     callee: str
@@ -43,6 +45,7 @@ class Row(NamedTuple):
     what: str
     error: type[Exception]
     call: Callable[[Any], Any]
+    says: str = ""
 
     def __str__(self) -> str:
         return f"{self.callee}({self.parameter}) {self.what}"
@@ -77,6 +80,7 @@ class Callee:
         what: str,
         error: type[Exception],
         arguments: dict[str, Any],
+        says: str = "",
     ) -> Row:
         """Returns one row, of arguments that are wrong together."""
 
@@ -87,4 +91,4 @@ class Callee:
             }
             return self.call(model, **made)
 
-        return Row(self.name, parameter, what, error, call)
+        return Row(self.name, parameter, what, error, call, says)
