@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from keras_amto.arguments import wrong_type
+
 FloatArray = npt.NDArray[np.float64]
 
 
@@ -54,8 +56,12 @@ class Finalists:
         """Reads what `to_json` wrote.
 
         Raises:
-            ValueError: if the text is no such table.
+            TypeError: if `text` is not a string.
+            ValueError: if it is not such a table.
         """
+        expected = "JSON from `Finalists.to_json`"
+        if not isinstance(text, str):
+            raise wrong_type("text", text, "a string", expected)
         try:
             values = json.loads(text)
             arrays = {
@@ -66,9 +72,8 @@ class Finalists:
             return cls(**(values | arrays))
         except (ValueError, TypeError, KeyError) as error:
             raise ValueError(
-                f"This is no table of finalists: {error!r}. "
-                f"Received: {text[:80]!r}. "
-                "Expected: JSON from `Finalists.to_json`."
+                f"`text` is not a table of finalists: {error!r}. "
+                f"Received: text={text[:80]!r}. Expected: {expected}."
             ) from error
 
     def __str__(self) -> str:

@@ -2,11 +2,18 @@
 
 import os
 import pathlib
+from collections.abc import Iterable
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
+from keras_amto.arguments import check_integer
+from keras_amto.arguments import check_path
+from keras_amto.arguments import check_share
+from keras_amto.arguments import check_text
+from keras_amto.arguments import wrong_type
+from keras_amto.arguments import wrong_value
 from keras_amto.datasets.image_sets import ImageSets
 from keras_amto.datasets.image_sets import batched_images
 from keras_amto.datasets.image_sets import draw_test_set
@@ -43,7 +50,9 @@ def load_folder(
         An `ImageSets`; its datasets have `file_paths`, the path of each sample.
 
     Raises:
-        ValueError: if the folder, a class folder or its images are missing.
+        TypeError: if an argument is of the wrong type.
+        ValueError: if an argument is out of range, or if the folder, a class
+            folder or its images are missing.
 
     Example:
 
@@ -53,7 +62,13 @@ def load_folder(
     model.evaluate(test)
     ```
     """
-    root = pathlib.Path(path)
+    image_size = check_integer("image_size", image_size, 1)
+    seed = check_integer("seed", seed, 0)
+    test_split = check_share("test_split", test_split, zero=True)
+    batch_size = check_integer("batch_size", batch_size, 1)
+    if class_names is not None:
+        class_names = _checked(class_names)
+    root = pathlib.Path(check_path("path", path))
     names = _class_names(root, class_names)
     files, labels = [], []
     for label, name in enumerate(names):
@@ -75,6 +90,16 @@ def load_folder(
     return ImageSets(train, test if tests.any() else None, names)
 
 
+def _checked(class_names: Any) -> list[str]:
+    expected = "at least two different names of folders"
+    if isinstance(class_names, str) or not isinstance(class_names, Iterable):
+        raise wrong_type("class_names", class_names, "a list", expected)
+    names = [check_text("class_names", name, expected) for name in class_names]
+    if len(names) < 2 or len(set(names)) < len(names):
+        raise wrong_value("class_names", names, "cannot be used", expected)
+    return names
+
+
 def _class_names(
     root: pathlib.Path, expected: Sequence[str] | None
 ) -> tuple[str, ...]:
@@ -93,7 +118,8 @@ def _class_names(
     if missing:
         raise ValueError(
             f"Class folders are missing in {os.fspath(root)!r}: {missing}. "
-            f"Received: folders {found}. Expected: {list(expected or ())}."
+            f"Received: folders {found}. "
+            f"Expected: class_names={list(expected or ())}."
         )
     if len(found) < 2:
         raise ValueError(

@@ -4,6 +4,8 @@ import os
 import pathlib
 from typing import Any
 
+from keras_amto.arguments import check_integer
+from keras_amto.arguments import check_path
 from keras_amto.choices import DATA_SETS
 from keras_amto.datasets.image_sets import ImageSets
 from keras_amto.datasets.image_sets import batched_images
@@ -43,8 +45,9 @@ def load(
     Raises:
         ImportError: if tensorflow-datasets is not installed.
         RuntimeError: if the data set cannot be downloaded.
-        ValueError: if the name is unknown, or RSSCN7 incomplete, naming what is
-            missing.
+        TypeError: if an argument is of the wrong type.
+        ValueError: if the name is unknown, an argument out of range, or RSSCN7
+            incomplete, naming what is missing.
 
     Example:
 
@@ -54,11 +57,16 @@ def load(
     model.evaluate(test)
     ```
     """
-    if name not in NAMES:
+    if not isinstance(name, str) or name not in NAMES:
         raise ValueError(
             f"There is no such data set. Received: name={name!r}. "
             f"Expected: one of {NAMES}; `load_folder` loads class folders."
         )
+    image_size = check_integer("image_size", image_size, 1)
+    seed = check_integer("seed", seed, 0)
+    batch_size = check_integer("batch_size", batch_size, 1)
+    if data_dir is not None:
+        data_dir = check_path("data_dir", data_dir)
     builder = _prepared_builder(name, data_dir)
     class_names = tuple(builder.info.features["label"].names)
     if name == "oxford_iiit_pet":

@@ -7,7 +7,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from keras_amto.arguments import check_path
+from keras_amto.arguments import check_task
 from keras_amto.ledger.records import Record
+from keras_amto.ledger.records import check_records
 
 
 class Network(NamedTuple):
@@ -39,12 +42,15 @@ class Lineage:
     Attributes:
         networks: List of `Network`s, by id.
         living: List of integers, the id of each task's master.
+
+    Raises:
+        TypeError: if there is something else among the records.
     """
 
     def __init__(self, records: Iterable[Record]) -> None:
         self.networks: list[Network] = []
         self.living: list[int] = []
-        for record in records:
+        for record in check_records(records):
             self._add(record)
 
     def _add(self, record: Record) -> None:
@@ -74,7 +80,12 @@ class Lineage:
 
         Args:
             task: Integer, m.
+
+        Raises:
+            TypeError: if it is not an integer.
+            ValueError: if there is no such task.
         """
+        task = check_task("task", task, len(self.living))
         line = [self.networks[self.living[task]]]
         while line[0].ancestor is not None:
             line.insert(0, self.networks[line[0].ancestor])
@@ -89,7 +100,12 @@ class Lineage:
 
         Args:
             path: Where to write.
+
+        Raises:
+            TypeError: if it is not a path.
+            ValueError: if it is empty.
         """
+        path = check_path("path", path)
         with open(path, "w", encoding="utf-8", newline="") as file:
             rows = csv.writer(file)
             rows.writerow(

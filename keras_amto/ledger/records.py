@@ -4,6 +4,7 @@ import dataclasses
 import json
 import os
 import warnings
+from collections.abc import Iterable
 from collections.abc import Iterator
 from collections.abc import Sequence
 from typing import Any
@@ -11,6 +12,10 @@ from typing import overload
 
 import numpy as np
 import numpy.typing as npt
+
+from keras_amto.arguments import check_integer
+from keras_amto.arguments import check_path
+from keras_amto.arguments import wrong_type
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -75,12 +80,28 @@ class Record:
 
     @classmethod
     def from_json(cls, line: str) -> "Record":
-        """Reads what `to_json` wrote."""
-        values = json.loads(line)
-        for name, dtype in _ARRAY_TYPES.items():
-            if values[name] is not None:
-                values[name] = np.asarray(values[name], dtype=dtype)
-        return cls(**values)
+        """Reads what `to_json` wrote.
+
+        Raises:
+            TypeError: if `line` is not a string.
+            ValueError: if it holds no record.
+        """
+        expected = "a line from `Record.to_json`"
+        if not isinstance(line, str):
+            raise wrong_type("line", line, "a string", expected)
+        try:
+            values = json.loads(line)
+            for name, dtype in _ARRAY_TYPES.items():
+                if values[name] is not None:
+                    values[name] = np.asarray(values[name], dtype=dtype)
+            record = cls(**values)
+            _check_numbers(record)
+        except (ValueError, TypeError, KeyError) as error:
+            raise ValueError(
+                f"`line` is not a ledger record: {error}. "
+                f"Received: line={line[:80]!r}. Expected: {expected}."
+            ) from error
+        return record
 
 
 _ARRAY_TYPES = {
@@ -94,6 +115,21 @@ _ARRAY_TYPES = {
 }
 
 
+def _check_numbers(record: Record) -> None:
+    """Raises where the numbers of a record contradict each other."""
+    check_integer("round", record.round, 0)
+    check_integer("step", record.step, 0)
+    (num_tasks,) = record.accepted.shape
+    for name in _ARRAY_TYPES:
+        square = name in ("donor_probabilities", "relationships")
+        array, shape = getattr(record, name), (num_tasks,) * (1 + square)
+        if array is not None and array.shape != shape:
+            raise ValueError(f"{name} has shape {array.shape}, not {shape}")
+    donors = record.donors
+    if donors is not None and not ((donors >= 0) & (donors < num_tasks)).all():
+        raise ValueError(f"there are no donors {donors.tolist()}")
+
+
 def _plain(value: Any) -> Any:
     if isinstance(value, np.ndarray):
         return _plain(value.tolist())
@@ -104,11 +140,33 @@ def _plain(value: Any) -> Any:
     return value
 
 
+def check_records(records: Any) -> tuple[Record, ...]:
+    """Returns records as a tuple.
+
+    Args:
+        records: An iterable of `Record`.
+
+    Raises:
+        TypeError: if it is none, or holds something else.
+    """
+    expected = "an iterable of keras_amto.ledger.Record"
+    if not isinstance(records, Iterable):
+        raise wrong_type("records", records, "iterable", expected)
+    found = tuple(records)
+    for record in found:
+        if not isinstance(record, Record):
+            raise wrong_type("records", record, "of records alone", expected)
+    return found
+
+
 class Ledger(Sequence[Record]):
     """The records of all rounds, in order. Immutable.
 
     Args:
         records: The records.
+
+    Raises:
+        TypeError: if there is something else among them.
 
     Example:
 
@@ -120,7 +178,7 @@ class Ledger(Sequence[Record]):
     """
 
     def __init__(self, records: Sequence[Record] = ()) -> None:
-        self._records = tuple(records)
+        self._records = check_records(records)
 
     def __len__(self) -> int:
         return len(self._records)
@@ -154,8 +212,12 @@ class Ledger(Sequence[Record]):
 
         Args:
             path: Where to write; a file that is there is replaced.
+
+        Raises:
+            TypeError: if `path` is not a path.
+            ValueError: if it is empty.
         """
-        with open(path, "w", encoding="utf-8") as file:
+        with open(check_path("path", path), "w", encoding="utf-8") as file:
             for record in self:
                 file.write(record.to_json() + "\n")
 
@@ -171,24 +233,26 @@ class Ledger(Sequence[Record]):
             end, as a crash leaves it, is left out with a warning.
 
         Raises:
-            ValueError: if a line is no record, naming the line.
+            TypeError: if `path` is not a path.
+            ValueError: if a line is not a record, naming the line.
         """
+        path = check_path("path", path)
         records = []
         with open(path, "rb") as file:
             for number, line in enumerate(file, start=1):
                 if not line.endswith(b"\n"):
                     warnings.warn(
-                        f"Line {number} of {os.fspath(path)} is cut short and "
+                        f"Line {number} of {path} is cut short and "
                         "left out: the run was killed while writing it.",
                         stacklevel=2,
                     )
                     break
                 try:
                     records.append(Record.from_json(line.decode()))
-                except (ValueError, TypeError, KeyError) as error:
+                except ValueError as error:
                     raise ValueError(
-                        f"Line {number} of {os.fspath(path)} is no ledger "
-                        f"record: {error}. Received: {line[:80]!r}. "
+                        f"Line {number} of {path} is not a ledger record: "
+                        f"{error} Received: path={path!r}. "
                         "Expected: JSON Lines from `Ledger.save`."
                     ) from error
         return cls(records)

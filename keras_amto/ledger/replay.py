@@ -11,6 +11,7 @@ from keras_amto.algorithm import initial_patience
 from keras_amto.algorithm import initial_relationships
 from keras_amto.algorithm import update_patience
 from keras_amto.algorithm import update_relationships
+from keras_amto.arguments import check_number
 from keras_amto.arguments import check_share
 from keras_amto.ledger.lineage import Lineage
 from keras_amto.ledger.records import Ledger
@@ -49,17 +50,19 @@ def replay(
         A `Replay`.
 
     Raises:
+        TypeError: if an argument is of the wrong type.
         ValueError: if the file holds no round or a broken line, or if an
             argument is out of range.
     """
     relationship_decay = check_share(
         "relationship_decay", relationship_decay, zero=False, one=True
     )
+    min_delta = check_number("min_delta", min_delta)
     ledger = Ledger.load(path)
     if not ledger:
         raise ValueError(
             "The ledger holds no round. "
-            f"Received: {os.fspath(path)!r}. Expected: at least one line."
+            f"Received: path={os.fspath(path)!r}. Expected: at least one line."
         )
     num_tasks = len(ledger[0].accepted)
     relationships = initial_relationships(num_tasks)

@@ -1,10 +1,14 @@
 """The arms of a comparison, with intervals."""
 
 from collections.abc import Mapping
+from typing import Any
 from typing import NamedTuple
 
 import numpy as np
 
+from keras_amto.arguments import check_share
+from keras_amto.arguments import check_text
+from keras_amto.arguments import wrong_type
 from keras_amto.paired import Difference
 from keras_amto.paired import Scores
 from keras_amto.paired import Summary
@@ -48,12 +52,15 @@ def comparison_data(
         reference: String, the arm to compare with. Defaults to `"sto"`.
 
     Raises:
-        ValueError: if there is no score.
+        TypeError: if an argument is of the wrong type.
+        ValueError: if there is no score, or one outside of [0, 1].
     """
+    check_text("reference", reference, "the name of an arm")
+    _check_scores(scores)
     arms = [arm for arm, by_seed in scores.items() if by_seed]
     if not arms:
         raise ValueError(
-            f"There is nothing to draw. Received: {dict(scores)}. "
+            f"There is nothing to draw. Received: scores={dict(scores)}. "
             "Expected: at least one arm with a score."
         )
     percent = {
@@ -72,6 +79,21 @@ def comparison_data(
         ],
         reference=reference,
     )
+
+
+def _check_scores(scores: Any) -> None:
+    expected = "a dict of scores in [0, 1] by seed, by arm"
+    for mapping in (scores, *_values(scores)):
+        if not isinstance(mapping, Mapping):
+            raise wrong_type("scores", mapping, "a mapping", expected)
+    for arm, by_seed in scores.items():
+        check_text("scores", arm, expected)
+        for score in by_seed.values():
+            check_share("scores", score, zero=True, one=True)
+
+
+def _values(mapping: Any) -> list[Any]:
+    return list(mapping.values()) if isinstance(mapping, Mapping) else []
 
 
 def comparison(
@@ -96,7 +118,8 @@ def comparison(
 
     Raises:
         ImportError: if SciPy is missing.
-        ValueError: if there is no score.
+        TypeError: if an argument is of the wrong type.
+        ValueError: if there is no score, or one outside of [0, 1].
 
     Example:
 

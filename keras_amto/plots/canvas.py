@@ -9,6 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from keras_amto.arguments import wrong_type
+from keras_amto.ledger import Ledger
+
 Axes = Any  # matplotlib.axes.Axes, which is imported only to draw
 INK = "#222222"
 FAINT = "#9a9a9a"
@@ -24,10 +27,15 @@ def axes_for(ax: Axes | None, width: float, height: float) -> Axes:
 
     Raises:
         ImportError: if matplotlib is missing.
+        TypeError: if `ax` is something else.
     """
-    if ax is not None:
-        return ax
     pyplot = import_pyplot()
+    if ax is not None:
+        if not isinstance(ax, pyplot.Axes):
+            raise wrong_type(
+                "ax", ax, "axes", "`matplotlib.axes.Axes`, or None"
+            )
+        return ax
     _, ax = pyplot.subplots(figsize=(width, height), layout="constrained")
     return ax
 
@@ -149,9 +157,11 @@ def count_tasks(axis: Any, num_tasks: int) -> None:
 
 def require_rounds(ledger: Any) -> None:
     """Raises where there is nothing to draw."""
+    if not isinstance(ledger, Ledger):
+        raise wrong_type("ledger", ledger, "a ledger", "a keras_amto.Ledger")
     if not len(ledger):
         raise ValueError(
-            "There is nothing to draw. Received: a ledger of 0 rounds. "
+            "There is nothing to draw. Received: a `ledger` of 0 rounds. "
             "Expected: the ledger of a model that was fitted."
         )
 

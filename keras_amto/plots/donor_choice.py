@@ -36,6 +36,7 @@ def entropy_data(ledger: Ledger) -> DonorEntropy:
         ledger: A `Ledger` of at least two tasks.
 
     Raises:
+        TypeError: if an argument is of the wrong type.
         ValueError: if the ledger holds no round, or one task alone.
     """
     require_transfers(ledger)
@@ -64,6 +65,7 @@ def entropy(ledger: Ledger, ax: Axes | None = None) -> Axes:
         The axes.
 
     Raises:
+        TypeError: if an argument is of the wrong type.
         ValueError: if the ledger holds no round, or one task alone.
 
     Example:

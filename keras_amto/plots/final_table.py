@@ -5,6 +5,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from keras_amto.arguments import wrong_type
 from keras_amto.finalists import Finalists
 from keras_amto.plots.canvas import Axes
 from keras_amto.plots.canvas import axes_for
@@ -49,7 +50,17 @@ def finalists_data(finalists: Finalists) -> FinalTable:
 
     Args:
         finalists: A `keras_amto.finalists.Finalists`, as of a fitted model.
+
+    Raises:
+        TypeError: if it is something else.
     """
+    if not isinstance(finalists, Finalists):
+        raise wrong_type(
+            "finalists",
+            finalists,
+            "a table of finalists",
+            "`finalists` of a model that was fitted",
+        )
     num_sets = len(finalists.losses)
     names = [str(task) for task in range(num_sets)]
     title = f"winner: task {finalists.winner}, {_CRITERIA[finalists.criterion]}"
@@ -103,6 +114,9 @@ def finalists(finalists: Finalists, ax: Axes | None = None) -> Axes:
 
     Returns:
         The axes.
+
+    Raises:
+        TypeError: if an argument is of the wrong type.
 
     Example:
 

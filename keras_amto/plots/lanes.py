@@ -2,6 +2,8 @@
 
 from typing import NamedTuple
 
+from keras_amto.arguments import check_boolean
+from keras_amto.arguments import check_task
 from keras_amto.ledger import Ledger
 from keras_amto.ledger import Lineage
 from keras_amto.plots.canvas import require_rounds
@@ -82,15 +84,16 @@ def lineage_data(
             Defaults to `True`.
 
     Raises:
+        TypeError: if an argument is of the wrong type.
         ValueError: if the ledger holds no round, or there is no such task.
     """
     require_rounds(ledger)
     num_tasks = len(ledger[0].accepted)
-    if winner is not None and not 0 <= winner < num_tasks:
-        raise ValueError(
-            f"There is no such task. Received: winner={winner}. "
-            f"Expected: an integer from 0 to {num_tasks - 1}."
-        )
+    if winner is not None:
+        winner = check_task("winner", winner, num_tasks)
+    restore_best_weights = check_boolean(
+        "restore_best_weights", restore_best_weights
+    )
     networks = Lineage(ledger).networks
     founders: list[int] = []
     for each in networks:  # ancestors come first

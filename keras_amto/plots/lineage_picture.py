@@ -44,6 +44,7 @@ def lineage(
         The axes.
 
     Raises:
+        TypeError: if an argument is of the wrong type.
         ValueError: if the ledger holds no round, or there is no such task.
 
     Example:

@@ -1,11 +1,16 @@
 """Relationships at several times, and what came of the trials."""
 
+from collections.abc import Iterable
 from collections.abc import Sequence
+from typing import Any
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from keras_amto.arguments import check_integer
+from keras_amto.arguments import wrong_type
+from keras_amto.arguments import wrong_value
 from keras_amto.ledger import Ledger
 from keras_amto.plots.canvas import INK
 from keras_amto.plots.canvas import Axes
@@ -56,13 +61,16 @@ def relationships_data(
             to `None`, three of them: early, halfway, and the last.
 
     Raises:
-        ValueError: if the ledger holds no round, or one task alone.
-        IndexError: if there is no such round.
+        TypeError: if an argument is of the wrong type.
+        ValueError: if the ledger holds no round, or one task alone, or if
+            there is no such round.
     """
     require_transfers(ledger)
     if rounds is None:
         last = len(ledger) - 1
         rounds = sorted({last // 10, last // 2, last})
+    else:
+        rounds = _positions(rounds, len(ledger))
     num_tasks = len(ledger[0].accepted)
     counts = np.zeros((num_tasks, num_tasks), np.int64)
     accepted = np.zeros_like(counts)
@@ -82,6 +90,16 @@ def relationships_data(
         donated=counts.sum(axis=0),
         donated_accepted=accepted.sum(axis=0),
     )
+
+
+def _positions(rounds: Any, count: int) -> list[int]:
+    expected = f"a list of integers from {-count} to {count - 1}"
+    if isinstance(rounds, str) or not isinstance(rounds, Iterable):
+        raise wrong_type("rounds", rounds, "a list", expected)
+    positions = [check_integer("rounds", each, -count) for each in rounds]
+    if not positions or max(positions) >= count:
+        raise wrong_value("rounds", positions, "cannot be drawn", expected)
+    return positions
 
 
 def relationships(
@@ -106,7 +124,9 @@ def relationships(
         The axes.
 
     Raises:
-        ValueError: if the ledger holds no round, or one task alone.
+        TypeError: if an argument is of the wrong type.
+        ValueError: if the ledger holds no round, or one task alone, or if
+            there is no such round.
 
     Example:
 

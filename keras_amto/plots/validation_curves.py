@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from keras_amto.arguments import check_task
 from keras_amto.ledger import Ledger
 from keras_amto.plots.canvas import FAINT
 from keras_amto.plots.canvas import INK
@@ -51,6 +52,7 @@ def curves_data(ledger: Ledger) -> ValidationCurves:
         ledger: A `Ledger`.
 
     Raises:
+        TypeError: if it is not a ledger.
         ValueError: if it holds no round.
     """
     require_rounds(ledger)
@@ -87,7 +89,8 @@ def curves(
         The axes.
 
     Raises:
-        ValueError: if the ledger holds no round.
+        TypeError: if an argument is of the wrong type.
+        ValueError: if the ledger holds no round, or there is no such task.
 
     Example:
 
@@ -97,6 +100,8 @@ def curves(
     """
     data = curves_data(ledger)
     num_tasks = data.masters.shape[1]
+    if winner is not None:
+        winner = check_task("winner", winner, num_tasks)
     columns = math.ceil(math.sqrt(num_tasks))
     rows = math.ceil(num_tasks / columns)
     ax = axes_for(ax, 4 + 1.8 * columns, 1.4 + 1.9 * rows)

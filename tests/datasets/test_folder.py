@@ -91,7 +91,11 @@ def test_images_of_several_kinds_and_sizes_are_read(tmp_path):
         ({}, {}, "fewer than two"),
         ({"a": 2}, {}, r"folders \['a'\]"),
         ({"a": 2, "b": 0}, {}, "/b' holds no image"),
-        ({"a": 2, "b": 2}, {"class_names": "abc"}, r"missing in .*\['c'\]"),
+        (
+            {"a": 2, "b": 2},
+            {"class_names": list("abc")},
+            r"missing in .*\['c'\]",
+        ),
         ({"a": 1, "b": 1}, {"test_split": 0.9}, "nothing to train on"),
     ],
 )

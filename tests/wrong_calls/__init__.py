@@ -2,14 +2,20 @@
 
 from tests.wrong_calls import of_callbacks
 from tests.wrong_calls import of_compile
+from tests.wrong_calls import of_datasets
 from tests.wrong_calls import of_fit
+from tests.wrong_calls import of_ledger
 from tests.wrong_calls import of_model
 from tests.wrong_calls import of_optimizers
+from tests.wrong_calls import of_plots
 
 ROW_MODULES = (
     of_callbacks,
     of_compile,
+    of_datasets,
     of_fit,
+    of_ledger,
     of_model,
     of_optimizers,
+    of_plots,
 )
