@@ -8,6 +8,10 @@ from typing import Any
 import keras
 
 from keras_amto.applications import squeezenet
+from keras_amto.applications.checks import check_image_shape
+from keras_amto.arguments import check_integer
+from keras_amto.arguments import check_path
+from keras_amto.arguments import check_text
 
 
 def image_classifier(
@@ -36,6 +40,7 @@ def image_classifier(
         A `keras.Model` that answers with probabilities.
 
     Raises:
+        TypeError: if an argument is of the wrong type.
         ValueError: if there is no such network or no such file, or if the
             network does not take the shape or the weights.
 
@@ -45,13 +50,18 @@ def image_classifier(
     >>> network.output_shape
     (None, 7)
     """
-    make, preprocess = _network(name)
+    make, preprocess = _network(
+        check_text("name", name, "the name of a network")
+    )
+    check_image_shape(input_shape, minimum=1)
+    classes = check_integer("classes", classes, 1)
     is_squeezenet = make is squeezenet.SqueezeNet
+    if weights is not None:
+        weights = check_path("weights", weights)
     if weights is not None and weights != "imagenet":
-        weights = os.fspath(weights)
         if not os.path.isfile(weights):
             raise ValueError(
-                f"There is no file of weights. Received: {weights!r}. "
+                f"There is no file of weights. Received: weights={weights!r}. "
                 "Expected: the path of a file."
             )
         if is_squeezenet and weights.endswith((".pt", ".pth")):
@@ -67,6 +77,12 @@ def image_classifier(
         raise ValueError(
             f"The weights cannot be read: {error}. Received: {weights!r}. "
             f"Expected: ImageNet weights of {name} without the top."
+        ) from error
+    except ValueError as error:
+        raise ValueError(
+            f"The network {name!r} cannot be made: {error} "
+            f"Received: input_shape={input_shape}, weights={weights!r}. "
+            "Expected: a shape and weights that it takes."
         ) from error
     for layer in base.layers:
         if isinstance(layer, keras.layers.BatchNormalization):
@@ -100,7 +116,7 @@ def _network(
     }
     if wanted not in known:
         raise ValueError(
-            f"There is no such network. Received: {name!r}. Expected: "
+            f"There is no such network. Received: name={name!r}. Expected: "
             f"squeezenet, or one of {sorted(known.values())}."
         )
     public = known[wanted]

@@ -5,7 +5,16 @@ from typing import Any
 
 import keras
 
+from keras_amto.applications.checks import check_activation
+from keras_amto.applications.checks import check_image_shape
 from keras_amto.applications.squeezenet_weights import load_squeezenet_weights
+from keras_amto.arguments import check_boolean
+from keras_amto.arguments import check_choice
+from keras_amto.arguments import check_integer
+from keras_amto.arguments import check_name
+from keras_amto.arguments import check_path
+from keras_amto.arguments import wrong_type
+from keras_amto.arguments import wrong_value
 
 _MINIMUM_SIZE = 21  # below, a feature map of one of the versions is empty
 
@@ -72,6 +81,7 @@ def SqueezeNet(  # noqa: N802
         722,496 (1.1) parameters.
 
     Raises:
+        TypeError: if an argument is of the wrong type.
         ValueError: if an argument cannot be used, or if the file does not fit.
 
     Example:
@@ -84,6 +94,11 @@ def SqueezeNet(  # noqa: N802
     parameters and <0.5MB model size", arXiv:1602.07360.
     """
     _check(include_top, weights, pooling, version)
+    classes = check_integer("classes", classes, 1)
+    classifier_activation = check_activation(
+        "classifier_activation", classifier_activation
+    )
+    name = check_name(name)
     settings = _VERSIONS[version]
     inputs, source = _inputs(include_top, input_tensor, input_shape)
     x = keras.layers.Conv2D(
@@ -139,13 +154,12 @@ def preprocess_input(
         Images of floats.
 
     Raises:
-        ValueError: if the mode is another.
+        ValueError: if the mode or the format is another.
     """
-    if mode not in ("caffe", "torch"):
-        raise ValueError(
-            f"`mode` is unknown. Received: mode={mode!r}. "
-            "Expected: 'caffe' or 'torch'."
-        )
+    check_choice("mode", mode, ("caffe", "torch"))
+    if data_format is not None:
+        formats = ("channels_first", "channels_last")
+        check_choice("data_format", data_format, formats)
     return keras.applications.imagenet_utils.preprocess_input(
         x, data_format=data_format, mode=mode
     )
@@ -167,22 +181,24 @@ def decode_predictions(preds: Any, top: int = 5) -> Any:
 def _check(
     include_top: bool, weights: Any, pooling: str | None, version: str
 ) -> None:
-    if version not in _VERSIONS:
-        raise ValueError(
-            f"`version` is unknown. Received: version={version!r}. "
-            f"Expected: one of {tuple(_VERSIONS)}."
-        )
-    if pooling not in (None, "avg", "max") or (pooling and include_top):
-        raise ValueError(
-            "`pooling` cannot be used. "
-            f"Received: pooling={pooling!r}, include_top={include_top}. "
-            "Expected: None, or 'avg' or 'max' with include_top=False."
-        )
-    if weights is not None and not os.path.isfile(weights):
-        raise ValueError(
-            "`weights` is no file. "
-            f"Received: weights={os.fspath(weights)!r}. "
-            "Expected: None, or the path of a file of SqueezeNet's weights."
+    check_choice("version", version, tuple(_VERSIONS))
+    check_boolean("include_top", include_top)
+    if pooling is not None:
+        check_choice("pooling", pooling, ("avg", "max"))
+        if include_top:
+            raise ValueError(
+                "`pooling` has no place below the top. "
+                f"Received: pooling={pooling!r}, include_top=True. "
+                "Expected: None, or include_top=False."
+            )
+    if weights is not None and not os.path.isfile(
+        check_path("weights", weights)
+    ):
+        raise wrong_value(
+            "weights",
+            os.fspath(weights),
+            "is not a file",
+            "None, or the path of a file of SqueezeNet's weights",
         )
 
 
@@ -190,25 +206,39 @@ def _inputs(
     include_top: bool, tensor: Any, shape: tuple[int | None, ...] | None
 ) -> tuple[Any, Any]:
     """What the first layer takes, and what the model does."""
-    if tensor is not None:
-        return tensor, tensor
     last = keras.config.image_data_format() == "channels_last"
+    if shape is not None:
+        shape = check_image_shape(shape, _MINIMUM_SIZE, last)
+    if tensor is not None:
+        _check_tensor(tensor, shape, last)
+        return tensor, tensor
     if shape is None:
         side = 224 if include_top else None
         shape = (side, side, 3) if last else (3, side, side)
-    channels, sides = (shape[-1], shape[:-1]) if last else (shape[0], shape[1:])
-    if (
-        len(shape) != 3
-        or channels != 3
-        or any(side is not None and side < _MINIMUM_SIZE for side in sides)
-    ):
-        raise ValueError(
-            "`input_shape` cannot be used. "
-            f"Received: input_shape={tuple(shape)}. Expected: height, width "
-            f"and 3 channels, and at least {_MINIMUM_SIZE} pixels a side."
-        )
     tensor = keras.Input(shape)
     return tensor, tensor
+
+
+def _check_tensor(
+    tensor: Any, shape: tuple[int | None, ...] | None, last: bool
+) -> None:
+    name = "input_tensor"
+    expected = (
+        f"a Keras tensor of images, at least {_MINIMUM_SIZE} pixels a side"
+    )
+    if not isinstance(tensor, keras.KerasTensor):
+        raise wrong_type(name, tensor, "a Keras tensor", expected)
+    given = tuple(tensor.shape[1:])
+    sides = given[:2] if last else given[1:]
+    if len(given) != 3 or any(
+        side is not None and side < _MINIMUM_SIZE for side in sides
+    ):
+        raise wrong_value(name, tensor, "cannot be used", expected)
+    if shape not in (None, given):
+        raise ValueError(
+            f"`{name}` and `input_shape` contradict each other. "
+            f"Received: {given} and {shape}. Expected: one of them alone."
+        )
 
 
 def _pool(x: Any, number: int) -> Any:

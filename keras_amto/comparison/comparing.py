@@ -4,14 +4,21 @@ import json
 import os
 import pathlib
 from collections.abc import Callable
+from collections.abc import Iterable
 from collections.abc import Sequence
 from typing import Any
 
 import keras
 
+from keras_amto.arguments import check_boolean
 from keras_amto.arguments import check_choice
 from keras_amto.arguments import check_integer
+from keras_amto.arguments import check_path
+from keras_amto.arguments import wrong_type
+from keras_amto.arguments import wrong_value
 from keras_amto.comparison.arms import ARMS
+from keras_amto.comparison.checks import check_function
+from keras_amto.comparison.checks import check_samples
 from keras_amto.comparison.experiment import Experiment
 from keras_amto.comparison.experiment import Samples
 from keras_amto.comparison.files import write_whole
@@ -21,6 +28,7 @@ from keras_amto.comparison.results import Comparison
 from keras_amto.comparison.store import ResultStore
 from keras_amto.comparison.summary import write_summary
 from keras_amto.comparison.trial import Trial
+from keras_amto.optimizers.checked import check_optimizer
 from keras_amto.paired import import_scipy_stats
 
 
@@ -110,24 +118,21 @@ the learning rate instead; AMTO with it |
     keras_amto.compare(make_network, x, y, "comparison", train_size=1000)
     ```
     """
-    if not callable(network) or isinstance(network, keras.Model):
-        raise TypeError(
-            "`network` is no function, and every arm needs a fresh network. "
-            f"Received: network={network!r}. Expected: a function without "
-            "arguments that returns a Keras model."
-        )
     if train_size is None and test_data is None:
         raise ValueError(
             "There is nothing to test on. Received: neither `train_size` nor "
             "`test_data`. Expected: one of them."
         )
+    wanted = [(s, arm) for s in _seeds(seeds) for arm in _arms(arms)]
+    directory = pathlib.Path(check_path("output", output))
+    progress = Progress(check_boolean("verbose", verbose))
+    check_function(network)
+    check_samples(x, y)
     import_scipy_stats()  # else it would be missed when all is trained
-    names = [check_choice("arms", arm, tuple(ARMS)) for arm in arms]
-    arms = [arm for arm in ARMS if arm in names]  # in their usual order
     experiment = Experiment(
         network=network,
         samples=Samples(x, y),
-        test=None if test_data is None else Samples(*test_data),
+        test=None if test_data is None else _test_samples(test_data),
         train_size=len(x) if train_size is None else train_size,
         steps=steps,
         num_tasks=num_tasks,
@@ -135,17 +140,14 @@ the learning rate instead; AMTO with it |
         batch_size=batch_size,
         validation_split=validation_split,
         holdout_split=holdout_split,
-        optimizer=keras.optimizers.get(
+        optimizer=check_optimizer(
             keras.optimizers.SGD(0.05, momentum=0.9, nesterov=True)
             if optimizer is None
             else optimizer
         ),
     )
-    wanted = [(seed, arm) for seed in _seeds(seeds) for arm in arms]
-    directory = pathlib.Path(output)
     _identify(directory, experiment)  # the first to write
     store = ResultStore(directory)
-    progress = Progress(verbose)
     missing = [w for w in wanted if store.load(w[1], w[0]) is None]
     progress.begin(len(wanted), len(wanted) - len(missing))
     for seed in dict.fromkeys(seed for seed, _ in missing):
@@ -168,7 +170,33 @@ def _seeds(seeds: int | Sequence[int]) -> list[int]:
         found = [check_integer("seeds", seed, 0) for seed in seeds]
     else:
         found = list(range(check_integer("seeds", seeds, 1)))
+    if not found:
+        raise wrong_value("seeds", seeds, "is empty", "at least one seed")
     return list(dict.fromkeys(found))
+
+
+def _arms(arms: Any) -> list[str]:
+    expected = f"a list of names out of {tuple(ARMS)}"
+    if isinstance(arms, str) or not isinstance(arms, Iterable):
+        raise wrong_type("arms", arms, "a list", expected)
+    names = [check_choice("arms", arm, tuple(ARMS)) for arm in arms]
+    if not names:
+        raise wrong_value("arms", arms, "is empty", expected)
+    return [arm for arm in ARMS if arm in names]  # in their usual order
+
+
+def _test_samples(test_data: Any) -> Samples:
+    expected = "a pair of arrays, of inputs and of classes"
+    if isinstance(test_data, str) or not isinstance(test_data, Sequence):
+        raise wrong_type("test_data", test_data, "a pair", expected)
+    if len(test_data) != 2:
+        raise ValueError(
+            f"`test_data` is not a pair. Received: {len(test_data)} parts. "
+            f"Expected: {expected}."
+        )
+    x, y = test_data
+    check_samples(x, y, label="test_data: ")
+    return Samples(x, y)
 
 
 def _identify(directory: pathlib.Path, experiment: Experiment) -> None:

@@ -13,7 +13,10 @@ import numpy.typing as npt
 
 from keras_amto.arguments import check_integer
 from keras_amto.arguments import check_share
+from keras_amto.comparison.checks import built
+from keras_amto.comparison.checks import check_fit
 from keras_amto.comparison.optimizers import copy_of
+from keras_amto.tasks import split_tasks
 
 Array = npt.NDArray[Any]
 
@@ -81,9 +84,10 @@ class Experiment:
                 f"train_size={self.train_size} of {size} samples. "
                 f"Expected: at most {limit}."
             )
-        for samples in (self.samples, self.test):
-            if samples is not None:
-                _check_samples(samples)
+        # Which raises where a part would be empty.
+        split_tasks(
+            self.train_size, 1, self.validation_split, self.holdout_split
+        )
 
     def data_of(self, seed: int) -> tuple[Samples, Samples]:
         """Returns the gross set and the test set of a seed.
@@ -109,22 +113,14 @@ class Experiment:
             seed: Integer. All arms of a seed start from equal weights.
         """
         keras.utils.set_random_seed(seed)
-        network = self.network()
-        if not network.built:
-            network.build((None, *self.samples.x.shape[1:]))
-        classes = network.output_shape[-1]
-        largest = int(self.samples.y.max())
-        if classes <= largest:
-            raise ValueError(
-                "The network has too few outputs. "
-                f"Received: {classes} of them, and the class {largest}. "
-                f"Expected: at least {largest + 1} outputs."
-            )
-        return network
+        return built(self.network(), self.samples.x)
 
     def identity(self) -> dict[str, Any]:
         """Returns what must not change while a comparison is resumed."""
         network = self.start_of(0)
+        check_fit(network, *self.samples)
+        if self.test is not None:
+            check_fit(network, *self.test, label="test_data: ")
         return {
             "backend": keras.config.backend(),
             "network": network.count_params(),
@@ -157,24 +153,3 @@ def _digest(arrays: Any) -> str:
     for array in arrays:
         digest.update(np.ascontiguousarray(array).tobytes())
     return digest.hexdigest()[:16]
-
-
-def _check_samples(samples: Samples) -> None:
-    x, y = samples
-    if not (isinstance(x, np.ndarray) and isinstance(y, np.ndarray)):
-        raise TypeError(
-            "Data are no NumPy arrays. "
-            f"Received: {type(x).__name__} and {type(y).__name__}. "
-            "Expected: one array of inputs and one of classes."
-        )
-    if y.ndim != 1 or len(x) != len(y) or not len(x):
-        raise ValueError(
-            "Inputs and classes do not belong together. "
-            f"Received: shapes {x.shape} and {y.shape}. "
-            "Expected: (n, ...) and (n,), n at least 1."
-        )
-    if not np.issubdtype(y.dtype, np.integer) or y.min() < 0:
-        raise ValueError(
-            f"Classes are no class indices. Received: {y.dtype} from "
-            f"{y.min()}. Expected: integers from 0."
-        )

@@ -11,6 +11,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from keras_amto.arguments import check_choice
+from keras_amto.arguments import check_text
 from keras_amto.paired import Difference
 from keras_amto.paired import Summary
 from keras_amto.paired import difference
@@ -144,8 +146,15 @@ class Comparison(Mapping[str, Mapping[int, Result]]):
 
         Args:
             arm: String, an arm that has results. Defaults to `"amto"`.
+
+        Raises:
+            TypeError: if it is not a string.
+            ValueError: if it has no results.
         """
         scores = self.test_accuracies
+        known = [name for name, by_seed in scores.items() if by_seed]
+        check_text("arm", arm, f"one of {known}")
+        check_choice("arm", arm, known)
         lines = [
             f"| {arm} less | seeds | mean, points | 95 % t interval | p | "
             "verdict | training steps of both |",

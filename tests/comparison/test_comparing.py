@@ -325,5 +325,5 @@ def test_bad_arguments_of_the_function_are_refused(tmp_path):
         keras_amto.compare(network, x, y * 1.0, tmp_path, train_size=50)
     with pytest.raises(ValueError, match="do not belong together"):
         keras_amto.compare(network, x, y[:-1], tmp_path, train_size=50)
-    with pytest.raises(TypeError, match="no NumPy arrays"):
+    with pytest.raises(TypeError, match="is not a NumPy array"):
         keras_amto.compare(network, list(x), y, tmp_path, train_size=50)

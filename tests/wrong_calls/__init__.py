@@ -1,6 +1,8 @@
 """Wrong calls, by what is called."""
 
+from tests.wrong_calls import of_applications
 from tests.wrong_calls import of_callbacks
+from tests.wrong_calls import of_compare
 from tests.wrong_calls import of_compile
 from tests.wrong_calls import of_datasets
 from tests.wrong_calls import of_fit
@@ -10,7 +12,9 @@ from tests.wrong_calls import of_optimizers
 from tests.wrong_calls import of_plots
 
 ROW_MODULES = (
+    of_applications,
     of_callbacks,
+    of_compare,
     of_compile,
     of_datasets,
     of_fit,
