@@ -27,7 +27,7 @@ _METRICS = (
 
 
 def check_loss(loss: Any) -> None:
-    """Raises where `compile` is given something that is no loss.
+    """Raises where `compile` is given something that is not a loss.
 
     Raises:
         TypeError: if it is neither a name nor a function.
@@ -48,10 +48,10 @@ def check_loss(loss: Any) -> None:
 
 
 def check_loss_weights(loss_weights: Any) -> None:
-    """Raises where `compile` is given something that is no weight of a loss.
+    """Raises where `compile` is given something that is not a weight of a loss.
 
     Raises:
-        TypeError: if a weight is no number, or for types that Keras refuses.
+        TypeError: if a weight is not a number, or for types that Keras refuses.
         ValueError: if a weight is not finite.
     """
     if loss_weights is None:
@@ -68,14 +68,14 @@ def check_loss_weights(loss_weights: Any) -> None:
 
 
 def check_metrics(name: str, metrics: Any) -> None:
-    """Raises where `compile` is given something that is no metric.
+    """Raises where `compile` is given something that is not a metric.
 
     Args:
         name: `"metrics"` or `"weighted_metrics"`.
         metrics: What was given.
 
     Raises:
-        TypeError: if it is no list or dict, or holds something else.
+        TypeError: if it is not a list or dict, or holds something else.
         ValueError: if Keras has no metric of a name.
     """
     if metrics is None:

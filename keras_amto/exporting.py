@@ -39,7 +39,7 @@ def export_network(
         **kwargs: As in Keras.
 
     Raises:
-        TypeError: if `filepath` is no path.
+        TypeError: if `filepath` is not a path.
         ValueError: if the model cannot be exported in the format.
     """
     filepath = check_path("filepath", filepath)

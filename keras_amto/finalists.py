@@ -43,7 +43,7 @@ class Finalists:
     clean_accuracies: FloatArray | None
 
     def to_json(self) -> str:
-        """Returns the table as strict JSON; a value that is no number, which
+        """Returns the table as strict JSON; a value that is not a number, which
         JSON lacks, becomes the string `"nan"`, `"inf"` or `"-inf"`."""
         values = {
             field.name: _plain(getattr(self, field.name))

@@ -36,7 +36,7 @@ def resolve_strategy(strategy: Any) -> Any:
         The strategy, or `None` where there is none.
 
     Raises:
-        TypeError: if it is no strategy.
+        TypeError: if it is not a strategy.
         ValueError: if it is of a kind that cannot place tasks.
     """
     # Whoever has a strategy, or is in the scope of one, has imported it.
@@ -49,7 +49,7 @@ def resolve_strategy(strategy: Any) -> Any:
         strategy = tf.distribute.get_strategy()
     if tf is None or not isinstance(strategy, tf.distribute.Strategy):
         raise TypeError(
-            "`strategy` is no strategy. "
+            "`strategy` is not a strategy. "
             f"Received: strategy={strategy!r} (of type "
             f"{type(strategy).__name__}). "
             "Expected: a tf.distribute.Strategy, or None."

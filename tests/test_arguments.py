@@ -224,5 +224,5 @@ def test_a_model_that_reports_no_loss_is_refused_before_any_step():
 @needs_tensorflow
 def test_a_class_weight_that_is_no_mapping_is_refused():
     model = compiled(keras_amto.AMTOModel(mlp(), 2, seed=0))
-    with pytest.raises(TypeError, match="`class_weight` is no mapping"):
+    with pytest.raises(TypeError, match="`class_weight` is not a mapping"):
         model.fit(x, y, class_weight="balanced", verbose=0)

@@ -63,7 +63,7 @@ def test_a_tpu_strategy_is_refused_with_the_reason():
 
 
 def test_what_is_no_strategy_is_refused():
-    with pytest.raises(TypeError, match="`strategy` is no strategy"):
+    with pytest.raises(TypeError, match="`strategy` is not a strategy"):
         keras_amto.AMTOModel(mlp(), strategy="GPU:0")
 
 

@@ -46,7 +46,7 @@ def update_patience(
     Args:
         patience: The record so far.
         losses: Array of shape `(M,)`, each task's validation loss after the
-            transfer was determined. A non-finite loss is no improvement.
+            transfer was determined. A non-finite loss is not an improvement.
         min_delta: Float, at least 0. By how much a loss must be lower than the
             best to count as an improvement. Defaults to `0.0`.
 

@@ -21,7 +21,7 @@ def check_image_shape(
         channels_last: Boolean, whether channels come last. Defaults to `True`.
 
     Raises:
-        TypeError: if it is no list of integers; `None` stands for any.
+        TypeError: if it is not a list of integers; `None` stands for any.
         ValueError: if it is not the shape of an image of 3 channels.
     """
     name = "input_shape"

@@ -66,7 +66,7 @@ def read_state_dict(
         ValueError,
     ) as error:
         raise ValueError(
-            f"The file {os.fspath(path)!r} is no state dict: {error} "
+            f"The file {os.fspath(path)!r} is not a state dict: {error} "
             "Expected: what torch.save(module.state_dict(), path) writes."
         ) from error
     if not all(value.dtype.kind in "biuf" for value in tensors.values()):

@@ -21,7 +21,7 @@ _HEADER = len(_MAGIC) + _DIGEST + 8
 
 
 class BackupError(ValueError):
-    """A file that is no whole backup."""
+    """A file that is not a whole backup."""
 
 
 def encode(value: Any) -> list[bytes]:
@@ -84,7 +84,7 @@ def decode(content: bytes) -> Any:
     """
     if len(content) < _HEADER or not content.startswith(_MAGIC):
         raise BackupError(
-            "it is no backup of this version, or its beginning is damaged"
+            "it is not a backup of this version, or its beginning is damaged"
         )
     digest = content[len(_MAGIC) : len(_MAGIC) + _DIGEST]
     body = memoryview(content)[len(_MAGIC) + _DIGEST :]

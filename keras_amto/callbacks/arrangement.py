@@ -112,7 +112,7 @@ def arrange(callbacks: Any, verbose: Any) -> Arrangement:
         An `Arrangement`.
 
     Raises:
-        TypeError: if something is no callback.
+        TypeError: if something is not a callback.
         ValueError: if a callback cannot work, two of them decide, or `verbose`
             is unknown.
     """

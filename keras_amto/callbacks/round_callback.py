@@ -8,8 +8,8 @@ from keras_amto.ledger import Record
 class RoundCallback(keras.callbacks.Callback):
     """Base class of callbacks that follow the rounds of an `AMTOModel`.
 
-    All hooks of `keras.callbacks.Callback` work as usual; on a model that is no
-    `AMTOModel`, the two below are never called.
+    All hooks of `keras.callbacks.Callback` work as usual; on a model that is
+    not an `AMTOModel`, the two below are never called.
 
     Example:
 

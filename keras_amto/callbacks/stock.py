@@ -35,7 +35,7 @@ def refuse_unsupported(
         callbacks: The callbacks of a fit.
 
     Raises:
-        TypeError: if something in the list is no callback.
+        TypeError: if something in the list is not a callback.
         ValueError: if a callback cannot work, naming what to use instead.
     """
     for callback in callbacks:

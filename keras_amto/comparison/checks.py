@@ -22,9 +22,9 @@ def check_samples(x: Any, y: Any, label: str = "") -> None:
         label: String, whose parts they are, where it is not those of `compare`.
 
     Raises:
-        TypeError: if they are no NumPy arrays.
+        TypeError: if they are not NumPy arrays.
         ValueError: if they do not belong together, hold no sample, text, NaN
-            or infinity, or if classes are no integers from 0.
+            or infinity, or if classes are not integers from 0.
     """
     for name, array in (("x", x), ("y", y)):
         if not isinstance(array, np.ndarray):
@@ -57,7 +57,7 @@ def check_function(network: Any) -> None:
     """Raises where what should make networks cannot.
 
     Raises:
-        TypeError: if it is no function without arguments.
+        TypeError: if it is not a function without arguments.
     """
     if not callable(network) or isinstance(network, keras.Model):
         raise wrong_type(
@@ -73,7 +73,7 @@ def built(network: Any, x: Any) -> keras.Model:
     """Returns what a user's function has made, built.
 
     Raises:
-        TypeError: if it is no Keras model.
+        TypeError: if it is not a Keras model.
         ValueError: if it cannot be built, or does not end in one probability
             for each class.
     """

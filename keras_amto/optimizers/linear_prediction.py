@@ -43,7 +43,7 @@ class LinearPrediction(keras.optimizers.Optimizer):
     - Constraints of the weights are applied again after a prediction.
     - Under `gradient_accumulation_steps` updates count, not steps.
     - `LossScaleOptimizer` goes outside, where Keras puts it under
-      `mixed_float16`; a step that it skips is no update.
+      `mixed_float16`; a step that it skips is not an update.
     - `use_ema` averages what the updates lead to, without the predictions.
     - Weights set from outside between two updates do not count as a part of
       an update.
@@ -62,7 +62,7 @@ class LinearPrediction(keras.optimizers.Optimizer):
         inner_optimizer: The wrapped optimizer.
 
     Raises:
-        TypeError: if `optimizer` is no optimizer.
+        TypeError: if `optimizer` is not an optimizer.
         ValueError: if `optimizer` is unknown or a `LossScaleOptimizer`.
 
     Example:
@@ -225,7 +225,7 @@ class LinearPrediction(keras.optimizers.Optimizer):
             weights: One array for each variable.
 
         Raises:
-            TypeError: if they are no arrays of numbers.
+            TypeError: if they are not arrays of numbers.
             ValueError: if the optimizer is not built, or arrays do not fit.
         """
         weights = check_arrays("weights", weights)
@@ -297,7 +297,7 @@ class _Moves:
         return cls(
             # Right before the second update rather than right after the first:
             # in between somebody may set the weights (moving averages at the
-            # end of `fit`, `EarlyStopping`, a user), which is no update.
+            # end of `fit`, `EarlyStopping`, a user), which is not an update.
             remember=tuple(
                 Assignment(spare, (weight,), _same) for weight, spare in pairs
             ),

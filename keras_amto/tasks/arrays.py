@@ -26,7 +26,7 @@ def to_arrays(structure: Any, label: str) -> Any:
         a column of shape `(n, 1)`, as in Keras.
 
     Raises:
-        TypeError: if a leaf is no array.
+        TypeError: if a leaf is not an array.
         ValueError: if a leaf is a scalar.
     """
     if structure is None:
@@ -66,7 +66,7 @@ def _to_array(leaf: Any, label: str) -> np.ndarray[Any, Any]:
         array = np.asarray(leaf)
     else:
         raise TypeError(
-            f"`{label}` holds something that is no array. "
+            f"`{label}` holds something that is not an array. "
             f"Received: {leaf!r} (of type {type(leaf)}). "
             "Expected: a NumPy array, a tensor, or a pandas object."
         )

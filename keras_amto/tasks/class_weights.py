@@ -24,9 +24,9 @@ def weights_of_classes(
         Array of shape `(n,)` and type `keras.config.floatx()`.
 
     Raises:
-        TypeError: if `class_weight` is no mapping.
+        TypeError: if `class_weight` is not a mapping.
         ValueError: if `y` is nested, class weights being for one output, or if
-            a weight is no finite number.
+            a weight is not a finite number.
 
     Example:
 
@@ -36,7 +36,7 @@ def weights_of_classes(
     """
     if not isinstance(class_weight, Mapping):
         raise TypeError(
-            "`class_weight` is no mapping. "
+            "`class_weight` is not a mapping. "
             f"Received: class_weight={class_weight!r}. "
             "Expected: a dict of weights by class index."
         )
@@ -56,7 +56,7 @@ def weights_of_classes(
     for weight in (*weights, *class_weight.values()):
         if not isinstance(weight, numbers.Real) or not math.isfinite(weight):
             raise ValueError(
-                "`class_weight` holds something that is no finite number. "
+                "`class_weight` holds something that is not a finite number. "
                 f"Received: {weight!r}. Expected: a float for each class index."
             )
     return np.asarray(weights, dtype=keras.config.floatx())[positions]

@@ -77,7 +77,7 @@ def flatten(element: Any) -> tuple[list[Leaf], Any]:
         numbers.
 
     Raises:
-        TypeError: if a leaf is no array.
+        TypeError: if a leaf is not an array.
         ValueError: if the leaves hold different numbers of samples.
     """
     x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(element)

@@ -28,7 +28,7 @@ class SampleSet(abc.ABC):
     @property
     @abc.abstractmethod
     def labels(self) -> npt.NDArray[Any]:
-        """One class a sample; a `ValueError` where targets are no classes."""
+        """One class a sample; a `ValueError` where targets are not classes."""
 
     @property
     @abc.abstractmethod

@@ -144,7 +144,7 @@ def class_labels(y: Any) -> npt.NDArray[Any]:
         Array of shape `(n,)`.
 
     Raises:
-        ValueError: if `y` is no such array.
+        ValueError: if `y` is not such an array.
     """
     if isinstance(y, np.ndarray):
         if y.ndim == 1:
