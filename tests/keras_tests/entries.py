@@ -10,6 +10,7 @@ class Reason(enum.Enum):
     REFUSED = "a documented refusal"
     EXTRA_KEYS = "extra keys in logs or summaries"
     SAVED_MODEL = "the name or class of the saved model"
+    METHOD = "what AMTO is: tasks that are validated, and a winner among them"
     FAULT = "a fault to mend"
 
 

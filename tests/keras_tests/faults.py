@@ -4,7 +4,6 @@ from tests.keras_tests.entries import Entry
 from tests.keras_tests.entries import Reason
 from tests.keras_tests.entries import entries
 
-_ORBAX = "callbacks/orbax_checkpoint_test.py::OrbaxCheckpointTest"
 _TRAINER = "trainers/trainer_test.py::TestTrainer"
 _EPOCH = "test_steps_per_epoch"
 _EXECUTION = "test_steps_per_execution_steps_per_epoch"
@@ -40,28 +39,5 @@ FAULTS: dict[str, Entry] = {
         f"{_EXECUTION}_match_multi_epoch_eager",
         f"{_EXECUTION}_match_multi_epoch_jit",
         f"{_EXECUTION}_match_multi_epoch_non_jit",
-    ),
-    **entries(
-        _ORBAX,
-        Reason.FAULT,
-        "the last epoch saves the champion, and the winner takes its place",
-        "Mismatched elements: 60 / 60",
-        "test_checkpoint_loading_comprehensive0",
-        "test_checkpoint_loading_comprehensive1",
-    ),
-    **entries(
-        _TRAINER,
-        Reason.FAULT,
-        "the tasks are validated, where Keras would only train",
-        "^False is not true$",
-        "test_fwd_pass_loss_presence_in_compute_loss",
-        "test_metric_update_in_compute_loss",
-    ),
-    **entries(
-        _TRAINER,
-        Reason.FAULT,
-        "callbacks do not find the attributes of the network on its AMTOModel",
-        "'AMTOModel' object has no attribute 'train_counter'",
-        "test_callbacks_can_update_state_at_batch_boundary",
     ),
 }

@@ -96,7 +96,7 @@ def pytest_runtest_makereport(
             )
     elif report.skipped and name not in SKIPPED and name not in NEEDS:
         _fail(report, f"It is skipped. Received: {report.longrepr}")
-    elif call.when == "call" and name in SKIPPED:
+    elif call.when == "call" and not report.skipped and name in SKIPPED:
         _fail(report, "It is in the table of skipped tests, and was run.")
     return report
 
