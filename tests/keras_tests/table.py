@@ -180,9 +180,6 @@ _ADAPTER = f"{_TRAINER}::test_fit_with_data_adapter"
 
 # Those that run where a module is installed that Keras can do without.
 NEEDS = {
-    f"{_ADAPTER}_grain_dataloader": "grain",
-    f"{_ADAPTER}_grain_dataset": "grain",
-    f"{_ADAPTER}_grain_dataset_with_len": "grain",
     f"{_ADAPTER}_torch_dataloader_iterable": "torch",
     f"{_ADAPTER}_torch_dataloader_iterable_with_len": "torch",
     f"{_ADAPTER}_torch_dataloader_tensor": "torch",
