@@ -42,8 +42,9 @@ def refuse_misfits(
     """
     validation = None
     if plan.validation_data is not None:
-        validation = plan.validation_data.data.sample(plan.batch_size)
-    looks = (engine, _look(training), validation and _look(validation))
+        first = plan.validation_data.batches[0]
+        validation = plan.validation_data.data.sample(len(first))
+    looks = _look(training), None if validation is None else _look(validation)
     if looks == session.fitting:
         return
     loss = session.compile_args["loss"]

@@ -67,7 +67,7 @@ class Session:
         inputs: What the network takes, in its structure, as symbolic tensors of
             the last `fit`; or `None`.
         round_is_open: Whether shadows are under way.
-        fitting: What the data of the last `fit` looked like, to an engine.
+        fitting: What data looked like that the engine has trained on.
     """
 
     def __init__(
@@ -156,7 +156,7 @@ class Session:
         self.compile_args = compile_args
         self._scope = current_scope()
         self._optimizer = innermost(optimizer)
-        self.engine = None
+        self.engine = self.fitting = None
         if self._optimizer is before:
             reset_optimizer(optimizer, self.network.trainable_variables)
 

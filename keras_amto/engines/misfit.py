@@ -6,6 +6,7 @@ from typing import Any
 
 import keras
 
+from keras_amto.cluster import LostWorkerError
 from keras_amto.engines.out_of_memory import is_out_of_memory
 
 
@@ -19,10 +20,13 @@ def explained_misfit(sample: Any, loss: Any, label: str = "") -> Iterator[None]:
         label: String, which data these are, where it is not those of `fit`.
 
     Raises:
-        ValueError: in the place of any other exception of a step.
+        ValueError: in the place of any exception of a step, but for a lack of
+            memory and the loss of another worker process.
     """
     try:
         yield
+    except LostWorkerError:
+        raise
     except Exception as error:
         if is_out_of_memory(error):
             raise
