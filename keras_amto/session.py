@@ -173,6 +173,7 @@ class Session:
             ValueError: if the model cannot be built, cloned or trained.
         """
         self._build(sample)
+        loaded = self._is_loaded(sample)
         changed = self._was_changed()
         inputs = symbolic(sample.x)
         if _specs(inputs) != _specs(self.inputs):
@@ -183,7 +184,7 @@ class Session:
             # again at the next call.
             engine = self._make_engine(sample)
             build_metrics(self.network, sample)
-            self.population = self._populate(engine, sample, changed)
+            self.population = self._populate(engine, sample, changed, loaded)
             self.engine = engine
             self._weights = None
         elif changed:
@@ -266,7 +267,7 @@ class Session:
                 optimizer.build(self.network.trainable_variables)
 
     def _populate(
-        self, engine: Engine, sample: GrossSet, changed: bool
+        self, engine: Engine, sample: GrossSet, changed: bool, loaded: bool
     ) -> Population:
         seed, num_tasks = self.settings.seed, self.settings.num_tasks
         # One that has made steps, as that of a loaded model, goes on.
@@ -277,7 +278,7 @@ class Session:
         if self._weights is None:
             masters = [
                 engine.initial_replica(each, values)
-                for each in self._initial_weights(sample)
+                for each in self._initial_weights(sample, loaded)
             ]
         elif changed:
             shown = engine.initial_replica(self.network.get_weights(), values)
@@ -308,14 +309,14 @@ class Session:
             round=before.round if before else 0,
         )
 
-    def _initial_weights(self, sample: GrossSet) -> list[Weights]:
+    def _initial_weights(self, sample: GrossSet, loaded: bool) -> list[Weights]:
         """The model's own weights for all, or fresh ones from a function.
 
         Weights that were loaded into a function's model are the model's own.
         """
         num_tasks = self.settings.num_tasks
         own: Weights = self.network.get_weights()
-        if self.model_fn is None or self._is_loaded(self.model_fn, sample):
+        if self.model_fn is None or loaded:
             return [own] * num_tasks
         others = (
             self._call(self.model_fn, task, sample).get_weights()
@@ -323,15 +324,23 @@ class Session:
         )
         return [own, *others]
 
-    def _is_loaded(
-        self, model_fn: Callable[[], keras.Model], sample: GrossSet
-    ) -> bool:
-        """Whether somebody has changed what the function returned."""
+    def _is_loaded(self, sample: GrossSet) -> bool:
+        """Whether somebody has changed what the function returned.
+
+        Where worker processes have different models, that of the chief counts.
+        """
+        if self.model_fn is None or self.population is not None:
+            return False  # nobody asks
         if self._given_digest is not None:
-            return self._digest() != self._given_digest
-        # It was not built then. Somebody may have built it, and loaded it.
-        like = self._call(model_fn, 0, sample).get_weights()
-        return not all(map(np.array_equal, self.network.get_weights(), like))
+            loaded = self._digest() != self._given_digest
+        else:
+            # It was not built then. Somebody may have built it, and loaded it.
+            like = self._call(self.model_fn, 0, sample).get_weights()
+            own = self.network.get_weights()
+            loaded = not all(map(np.array_equal, own, like))
+        if self.cluster is not None:
+            loaded = bool(self.cluster.exchange(loaded)[0])
+        return loaded
 
     def _call(
         self, model_fn: Callable[[], keras.Model], task: int, sample: GrossSet

@@ -250,6 +250,29 @@ def test_a_model_that_is_not_built_is_built_from_the_data(tmp_path):
     assert_export_equals(amto, x, tmp_path / "served")
 
 
+class Denoiser(keras.Model):
+    """Learns its inputs: it makes its targets itself."""
+
+    def train_step(self, data):
+        x, _, _ = keras.utils.unpack_x_y_sample_weight(data)
+        return super().train_step((x, x))
+
+    def test_step(self, data):
+        x, _, _ = keras.utils.unpack_x_y_sample_weight(data)
+        return super().test_step((x, x))
+
+
+def test_metrics_are_those_of_the_targets_that_a_step_makes():
+    inputs = keras.Input((64,))
+    network = Denoiser(inputs, keras.layers.Dense(64)(inputs))
+    x, _ = digits(40)
+    amto = keras_amto.AMTOModel(network, 2, 3, seed=0)
+    amto.compile("sgd", "mse", metrics=["mae"])
+    with pytest.warns(UserWarning, match="no accuracy"):
+        amto.fit(x, batch_size=8, verbose=0)
+    assert len(network.evaluate(x, verbose=0)) == 2
+
+
 class BuiltInName(keras.Model):
     """Has no `build` of its own: Keras' builds the model, not its layers."""
 

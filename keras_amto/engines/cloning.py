@@ -113,9 +113,14 @@ def build_metrics(model: keras.Model, sample: Any) -> None:
         ),
         (one.x, one.y, one.sample_weight),
     )
-    with _unchanged(model):
-        answers = _answer(model, sample)
-    model.compute_metrics(x, y, answers, sample_weight)
+    eagerly, model.run_eagerly = model.run_eagerly, True  # no trace for this
+    try:
+        with _unchanged(model):
+            # Its own step: that may make other targets than `y`.
+            model.test_on_batch(x, y, sample_weight)
+    finally:
+        model.run_eagerly = eagerly
+        model.test_function = None
     model.reset_metrics()
 
 

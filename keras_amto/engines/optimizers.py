@@ -95,12 +95,16 @@ def reset_optimizer(
         optimizer: The optimizer.
         variables: The trainable variables that it is for.
     """
-    optimizer = innermost(optimizer)
-    if not optimizer.built:
+    # Keras puts a new one for loss scaling round it in each `compile`.
+    built = next((each for each in _wrapped(optimizer) if each.built), None)
+    if built is None:
         return
-    fresh = clone_optimizer(optimizer)
+    fresh = clone_optimizer(built)
     fresh.build(variables)
-    old, new = map(replica_optimizer_variables, (optimizer, fresh))
+    old, new = (
+        difference(each.variables, [innermost(each).learning_rate])
+        for each in (built, fresh)
+    )
     if [v.shape for v in old] == [v.shape for v in new]:
         for variable, value in zip(old, new, strict=True):
             variable.assign(value)

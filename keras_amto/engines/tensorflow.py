@@ -98,6 +98,8 @@ class TensorFlowEngine(SequentialEngine):
         return TaskState(_tensors(seeds), self._fresh_metrics)
 
     def without_metrics(self, state: TaskState) -> TaskState:
+        if not state.metrics:
+            return state  # of a task that trains in another process
         # By the metrics' own `reset_state`, which may keep something.
         worker = self._workers[0]
         _assign(worker.metrics, state.metrics)

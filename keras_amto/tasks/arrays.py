@@ -75,6 +75,8 @@ def _to_array(leaf: Any, label: str) -> np.ndarray[Any, Any]:
             f"`{label}` holds a scalar, which has no sample axis. "
             f"Received: {leaf!r}. Expected: arrays of shape `(samples, ...)`."
         )
+    if not array.dtype.isnative:  # as labels in IDX files are
+        array = array.astype(array.dtype.newbyteorder("="))
     floatx = np.dtype(keras.config.floatx())
     if not np.issubdtype(array.dtype, np.floating) or array.dtype == floatx:
         return array
@@ -103,7 +105,10 @@ def aligned_empty(shape: Any, dtype: Any) -> np.ndarray[Any, Any]:
 def take(array: np.ndarray[Any, Any], indices: Any) -> np.ndarray[Any, Any]:
     """Gathers rows into memory that TensorFlow can use as it is."""
     rows = aligned_empty((len(indices), *array.shape[1:]), array.dtype)
-    return np.take(array, indices, axis=0, out=rows, mode="clip")
+    if array.flags.c_contiguous:
+        return np.take(array, indices, axis=0, out=rows, mode="clip")
+    rows[...] = array[indices]  # `np.take` would first copy all of it
+    return rows
 
 
 def lies_ready(array: np.ndarray[Any, Any]) -> bool:

@@ -90,7 +90,7 @@ class Other(Stop):
 
 
 def not_all_decay():
-    optimizer = keras.optimizers.SGD(0.1, momentum=0.9)
+    optimizer = keras.optimizers.SGD(0.1)
     optimizer.exclude_from_weight_decay(var_names=["bias"])
     return optimizer
 

@@ -48,6 +48,15 @@ def test_floats_become_floatx_and_integers_stay():
     assert (data.x.dtype, data.y.dtype) == ("float32", "uint8")
 
 
+@pytest.mark.parametrize("kind", [">i4", ">f4", ">i8"])
+def test_other_byte_orders_become_native(kind):
+    x = np.arange(6).reshape(3, 2).astype(kind)
+    data, _ = read_gross_set(x, x[:, 0])
+    assert data.x.dtype.isnative
+    np.testing.assert_array_equal(data.x, x)
+    np.testing.assert_array_equal(data.y, x[:, 0])
+
+
 def test_an_array_of_the_right_type_is_not_copied():
     data, _ = read_gross_set(x, y)
     assert np.shares_memory(data.x, x)
@@ -96,7 +105,7 @@ def generator():
         (dict(x=np.array(3.0)), ValueError, "no sample axis"),
         (dict(x=[[1, 2], [3, 4]], y=y), TypeError, "Python scalar"),
         (dict(x="images/", y=y), TypeError, "Python scalar"),
-        (dict(x=object(), y=y), TypeError, "no array"),
+        (dict(x=object(), y=y), TypeError, "not an array"),
         (dict(x=generator()), TypeError, "cannot be read twice"),
         (dict(x=iter([x])), TypeError, "cannot be read twice"),
         (

@@ -39,7 +39,7 @@ ROWS = [
         backup_dir=path(),
         save_freq=(
             *(case for case in integer(1) if case.what != "text"),
-            *values(epochs="epoch", text="3"),
+            *values(batches="batch", text="3"),
         ),
         keep=integer(1),
         delete_checkpoint=boolean(),
