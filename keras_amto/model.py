@@ -326,7 +326,8 @@ class AMTOModel(keras.Model):
         self.best_model.compile(**copies | {"optimizer": self.optimizer})
 
     def get_compile_config(self) -> dict[str, Any]:
-        """Returns the arguments of `compile`. Called by Keras."""
+        """Returns the arguments of `compile`. Called by Keras as it saves."""
+        self._build_optimizer()
         config: dict[str, Any] = super().get_compile_config()
         # With its loss scaling: Keras would wrap it again only where the
         # policy of mixed precision is global while the model is loaded.
@@ -338,8 +339,26 @@ class AMTOModel(keras.Model):
     def compile_from_config(self, config: dict[str, Any]) -> None:
         """Compiles with what a saved model holds. Called by Keras."""
         self.compile(**keras.saving.deserialize_keras_object(config))
-        if self.best_model.built:  # so that its saved state can be loaded
-            self.optimizer.build(self.best_model.trainable_variables)
+        self._build_optimizer()
+
+    def save_weights(self, *args: Any, **kwargs: Any) -> None:
+        """Saves the winner's weights. Arguments as in `keras.Model`."""
+        self._build_optimizer()
+        super().save_weights(*args, **kwargs)
+
+    def load_weights(self, *args: Any, **kwargs: Any) -> None:
+        """Loads what `save_weights` wrote. Arguments as in `keras.Model`."""
+        self._build_optimizer()
+        super().load_weights(*args, **kwargs)
+
+    def _build_optimizer(self) -> None:
+        """Makes the state of the optimizer, to be saved or loaded.
+
+        Else it is made as late as in Keras, when training begins.
+        """
+        network = self.best_model
+        if self.compiled and network.built and not self.optimizer.built:
+            self.optimizer.build(network.trainable_variables)
 
     def fit(
         self,
