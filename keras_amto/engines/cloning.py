@@ -106,6 +106,9 @@ def build_metrics(model: keras.Model, sample: Any) -> None:
         model: The compiled model.
         sample: A batch of the data, as `GrossSet`.
     """
+    strategy = getattr(model, "distribute_strategy", None)
+    if strategy is not None and strategy.num_replicas_in_sync > 1:
+        return  # Keras reduces the logs of its replicas, in a graph alone
     one = sample.batch(np.arange(1))
     x, y, sample_weight = keras.tree.map_structure(
         lambda leaf: (

@@ -40,13 +40,11 @@ def make_network():
     )
 
 
-def make_model(
-    strategy=None, jit_compile="auto", network=make_network, **settings
-):
+def make_model(strategy=None, jit_compile="auto", network=None, **settings):
     """Returns a compiled model, the same in every process."""
     keras.utils.set_random_seed(3)
     model = keras_amto.AMTOModel(
-        network(),
+        (network or make_network)(),
         **(dict(num_tasks=NUM_TASKS, transfer_interval=4, seed=5) | settings),
         strategy=strategy,
     )
