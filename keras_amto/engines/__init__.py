@@ -4,11 +4,10 @@ import keras
 
 from keras_amto.cluster import Cluster
 from keras_amto.engines.augmentation import check_augment
-from keras_amto.engines.cloning import Scope
-from keras_amto.engines.cloning import build_metrics
-from keras_amto.engines.cloning import build_network
-from keras_amto.engines.cloning import refuse_misfit
-from keras_amto.engines.cloning import symbolic
+from keras_amto.engines.building import build_metrics
+from keras_amto.engines.building import build_network
+from keras_amto.engines.building import refuse_misfit
+from keras_amto.engines.building import symbolic
 from keras_amto.engines.engine import Engine
 from keras_amto.engines.lookups import lookups
 from keras_amto.engines.optimizers import current_learning_rate
@@ -24,6 +23,7 @@ from keras_amto.engines.records import Replica
 from keras_amto.engines.records import TaskState
 from keras_amto.engines.records import Trained
 from keras_amto.engines.records import TrainingJob
+from keras_amto.engines.variables import Scope
 from keras_amto.engines.variables import to_numpy
 from keras_amto.engines.workers import WorkerFactory
 from keras_amto.engines.workers import default_seeds_from

@@ -1,130 +1,23 @@
-"""Copies of a user's model, and of what it is compiled with."""
+"""Copies of a user's model."""
 
 import contextlib
-import functools
 import inspect
 import os
 import tempfile
 import warnings
 from collections.abc import Callable
-from collections.abc import Iterator
 from typing import Any
 
 import keras
 import numpy as np
-import numpy.typing as npt
 
+from keras_amto.engines.building import answer
+from keras_amto.engines.building import build_network
+from keras_amto.engines.building import unchanged
 from keras_amto.engines.lookups import clone_sharing_lookups
 from keras_amto.engines.lookups import copy_lookups
 from keras_amto.engines.out_of_memory import is_out_of_memory
-from keras_amto.engines.variables import to_numpy
-
-Scope = Callable[[], contextlib.AbstractContextManager[Any]]
-
-
-def build_network(model: keras.Model, sample: Any) -> None:
-    """Builds a model from a batch of data, where it is not built yet.
-
-    A subclassed model may call itself built while its layers are not, as after
-    `model.build(input_shape)` without a `build` of its own: then they are.
-
-    Raises:
-        ValueError: if the model cannot be called on the data.
-    """
-    if _is_built(model):
-        return
-    try:
-        # As Keras does: a call with values would count as one, in a model that
-        # counts them.
-        _call(model, symbolic(sample.x, sample.size))
-    except Exception as error:
-        shapes = keras.tree.map_structure(np.shape, sample.x)
-        raise ValueError(
-            f"The model {model.name!r} is not built and cannot be built from "
-            f"the data: {error} "
-            f"Received: x with batches of shape {shapes}. "
-            "Expected: a model that accepts such inputs."
-        ) from error
-
-
-def symbolic(x: Any, batch_size: int | None = None) -> Any:
-    """Returns symbolic tensors like samples, in their structure.
-
-    Args:
-        x: Structure of arrays.
-        batch_size: Integer, their first dimension. Defaults to `None`, any.
-    """
-
-    def like(array: npt.NDArray[Any]) -> keras.KerasTensor:
-        is_text = array.dtype.kind in "OSU"
-        dtype = "string" if is_text else str(array.dtype)
-        return keras.KerasTensor((batch_size, *array.shape[1:]), dtype)
-
-    return keras.tree.map_structure(like, x)
-
-
-def _is_built(layer: keras.Layer) -> bool:
-    return layer.built and all(
-        _is_built(inner) for inner in getattr(layer, "layers", ())
-    )
-
-
-def refuse_misfit(model: keras.Model, sample: Any) -> None:
-    """Raises where a built model does not take the data.
-
-    Args:
-        model: The model.
-        sample: A batch of the data, as `GrossSet`.
-
-    Raises:
-        ValueError: if the model cannot be called on it.
-    """
-    try:
-        with warnings.catch_warnings(), _unchanged(model):
-            warnings.simplefilter("ignore")  # the error says it
-            answers = _answer(model, sample)
-            keras.tree.map_structure(keras.ops.convert_to_numpy, answers)
-    except Exception as error:
-        if is_out_of_memory(error):
-            raise
-        like = keras.tree.map_structure(
-            lambda leaf: f"{leaf.dtype}{list(leaf.shape[1:])}", sample.x
-        )
-        raise ValueError(
-            f"The data do not fit the model {model.name!r}: {error} "
-            f"Received: samples of x like {like}. "
-            f"Expected: inputs like {getattr(model, 'input_shape', 'its own')}."
-        ) from error
-
-
-def build_metrics(model: keras.Model, sample: Any) -> None:
-    """Makes a model's compiled metrics, which `keras.Model.fit` leaves made.
-
-    Callbacks look them up, even on a model that trains by its clones.
-
-    Args:
-        model: The compiled model.
-        sample: A batch of the data, as `GrossSet`.
-    """
-    strategy = getattr(model, "distribute_strategy", None)
-    if strategy is not None and strategy.num_replicas_in_sync > 1:
-        return  # Keras reduces the logs of its replicas, in a graph alone
-    one = sample.batch(np.arange(1))
-    x, y, sample_weight = keras.tree.map_structure(
-        lambda leaf: (
-            None if leaf is None else keras.ops.convert_to_tensor(leaf)
-        ),
-        (one.x, one.y, one.sample_weight),
-    )
-    eagerly, model.run_eagerly = model.run_eagerly, True  # no trace for this
-    try:
-        with _unchanged(model):
-            # Its own step: that may make other targets than `y`.
-            model.test_on_batch(x, y, sample_weight)
-    finally:
-        model.run_eagerly = eagerly
-        model.test_function = None
-    model.reset_metrics()
+from keras_amto.engines.variables import Scope
 
 
 def clone_network(
@@ -233,11 +126,11 @@ def _same_answers(
     prototype: keras.Model, clone: keras.Model, sample: Any
 ) -> str | None:
     """Compares what two networks of equal weights answer to a sample."""
-    with _unchanged(prototype):
+    with unchanged(prototype):
         first, again, got = (
             [
                 keras.ops.convert_to_numpy(output)
-                for output in keras.tree.flatten(_answer(model, sample))
+                for output in keras.tree.flatten(answer(model, sample))
             ]
             for model in (prototype, prototype, clone)
         )
@@ -247,30 +140,6 @@ def _same_answers(
         if not np.allclose(one, three, rtol=1e-3, atol=1e-3, equal_nan=True):
             return "a network that answers otherwise with the same weights"
     return None
-
-
-@contextlib.contextmanager
-def _unchanged(model: keras.Model) -> Iterator[None]:
-    """Undoes what calls change in a model: counters and seed generators."""
-    kept = [(v, to_numpy(v)) for v in model.variables if not v.trainable]
-    try:
-        yield
-    finally:
-        for variable, value in kept:
-            variable.assign(value)
-
-
-def _answer(model: keras.Model, sample: Any) -> Any:
-    x = keras.tree.map_structure(
-        keras.ops.convert_to_tensor, sample.batch(np.arange(1)).x
-    )
-    return _call(model, x)
-
-
-def _call(model: keras.Model, x: Any) -> Any:
-    if "training" in inspect.signature(model.call).parameters:
-        return model(x, training=False)
-    return model(x)
 
 
 def _clone_uncompiled(model: keras.Model) -> keras.Model:
@@ -313,78 +182,3 @@ def _construct_anew(model: keras.Model) -> keras.Model | None:
         return type(model)(**arguments)
     except Exception:
         return None
-
-
-def clone_compile_args(
-    compile_args: dict[str, Any], scope: Scope = contextlib.nullcontext
-) -> dict[str, Any]:
-    """Copies the stateful arguments of `compile`, sharing the others.
-
-    An optimizer is bound to one model's variables, and a metric counts for one
-    model: each worker needs its own.
-    """
-
-    def clone_metric(metric: Any, name: str) -> Any:
-        if isinstance(metric, keras.Metric):
-            return _clone(metric, f"metric in `{name}`", scope)
-        return metric
-
-    args = dict(compile_args)
-    args["optimizer"] = clone_optimizer(args["optimizer"], scope)
-    for name in ("metrics", "weighted_metrics"):
-        args[name] = keras.tree.map_structure(
-            functools.partial(clone_metric, name=name), args[name]
-        )
-    return args
-
-
-def clone_optimizer(
-    optimizer: keras.optimizers.Optimizer,
-    scope: Scope = contextlib.nullcontext,
-) -> keras.optimizers.Optimizer:
-    """Returns an optimizer of the same configuration, not built."""
-    return _clone(optimizer, "optimizer", scope)
-
-
-def _clone(instance: Any, label: str, scope: Scope) -> Any:
-    try:
-        config = instance.get_config()
-        with scope():
-            clone = _from_config(type(instance), config)
-        lost = [
-            name
-            for name, value in vars(instance).items()
-            if _is_setting(name, value) and getattr(clone, name, None) != value
-        ]
-        if lost:
-            raise ValueError(f"{lost} would be lost.")
-    except Exception as error:
-        raise ValueError(
-            f"The {label} cannot be cloned from its configuration: {error} "
-            f"Received: {instance!r}. "
-            "Expected: one whose `get_config` holds every argument, its "
-            "custom parts registered with "
-            "keras.saving.register_keras_serializable."
-        ) from error
-    return clone
-
-
-def _from_config(kind: Any, config: dict[str, Any]) -> Any:
-    """Also where `__init__` fixes some settings instead of taking them."""
-    try:
-        return kind.from_config(config)
-    except TypeError:
-        taken = inspect.signature(kind).parameters
-        clone = kind.from_config({k: config[k] for k in taken if k in config})
-        if clone.get_config() != config:
-            raise
-        return clone
-
-
-def _is_setting(name: str, value: Any) -> bool:
-    # Names are numbered, and a clone is not built.
-    return (
-        isinstance(value, bool | int | float | str)
-        and not name.startswith("_")
-        and name not in ("name", "built")
-    )

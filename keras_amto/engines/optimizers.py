@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import keras
 
-from keras_amto.engines.cloning import clone_optimizer
+from keras_amto.engines.compile_args import clone_optimizer
 from keras_amto.engines.variables import difference
 from keras_amto.engines.variables import to_numpy
 
