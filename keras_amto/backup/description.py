@@ -2,12 +2,13 @@
 
 import functools
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import keras
 import numpy as np
 
-_NAMES = ("name", "registered_name", "shared_object_id")
+_IGNORED = ("registered_name", "shared_object_id")
 
 
 def described(item: Any) -> Any:
@@ -56,21 +57,44 @@ def _qualified(item: Any) -> str:
 
 
 def _without_names(config: Any) -> Any:
-    """A configuration without names that Keras numbers."""
+    """A configuration with numbers in the place of names.
+
+    How often a process has made such a layer says nothing of it, but which
+    layer calls which does: a name is the number of its first appearance.
+    """
+    numbers: dict[str, int] = {}
+    for name in _names_in(config):
+        numbers.setdefault(name, len(numbers))
+
+    def renamed(item: Any) -> Any:
+        if isinstance(item, dict):
+            if item.get("class_name") == "__lambda__":
+                return "lambda"  # else its code, whose bytes may vary
+            return {
+                str(key): renamed(each)
+                for key, each in item.items()
+                if key not in _IGNORED
+            }
+        if isinstance(item, list | tuple):
+            return [renamed(each) for each in item]
+        if isinstance(item, str):
+            return f"name {numbers[item]}" if item in numbers else item
+        return _plain(item)
+
+    return renamed(config)
+
+
+def _names_in(config: Any) -> Iterator[str]:
+    """The names of the objects in a configuration, in their order."""
     if isinstance(config, dict):
-        if config.get("class_name") == "__lambda__":
-            return "lambda"  # else its code, whose bytes may vary
-        return {
-            str(key): _without_names(each)
-            for key, each in config.items()
-            if key not in _NAMES
-        }
+        if str(config.get("class_name")).endswith("DTypePolicy"):
+            return  # whose name is what it does
+        if isinstance(config.get("name"), str):
+            yield config["name"]
+        config = list(config.values())
     if isinstance(config, list | tuple):
-        return [_without_names(each) for each in config]
-    if isinstance(config, str):
-        # `dense_3`: how often a process made such a layer says nothing of it.
-        return config if _unnumbered(config) == config else None
-    return _plain(config)
+        for each in config:
+            yield from _names_in(each)
 
 
 def _unnumbered(name: str) -> str:

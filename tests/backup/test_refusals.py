@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import keras_amto
+from keras_amto.backup.description import described
 from keras_amto.callbacks import states
 from tests.backup.test_resumption import KillAt
 from tests.backup.test_resumption import Killed
@@ -103,6 +104,31 @@ def other_data():
     x, y = digits(100)
     x[3, 5] += 1e-3
     return x, y
+
+
+def two_branches(crossed):
+    inputs = keras.Input((4,))
+    one, other = keras.layers.Dense(4)(inputs), keras.layers.Dense(4)(inputs)
+    outputs = [keras.layers.ReLU()(one), keras.layers.Softmax()(other)]
+    if crossed:
+        outputs = [keras.layers.ReLU()(other), keras.layers.Softmax()(one)]
+    return keras.Model(inputs, keras.layers.Add()(outputs))
+
+
+def test_models_that_differ_in_wiring_alone_are_different():
+    """However often a process has made such layers, and numbered them."""
+    assert described(two_branches(False)) == described(two_branches(False))
+    assert described(two_branches(False)) != described(two_branches(True))
+
+
+def test_models_that_differ_in_precision_alone_are_different():
+    full, mixed = (mlp_of(policy) for policy in ("float32", "mixed_float16"))
+    assert described(full) != described(mixed)
+
+
+def mlp_of(policy):
+    inputs = keras.Input((4,))
+    return keras.Model(inputs, keras.layers.Dense(4, dtype=policy)(inputs))
 
 
 @needs_tensorflow
