@@ -94,9 +94,15 @@ def measure(
         x,
         y,
         batch_size=BATCH_SIZE,
-        steps_per_epoch=(rounds + UNTIMED) * steps,
+        epochs=(rounds + UNTIMED) * steps,
+        validation_freq=(rounds + UNTIMED) * steps,
         verbose=0,
-        callbacks=[clock],
+        callbacks=[
+            keras_amto.AMTOCallback(
+                patience=None, max_steps=(rounds + UNTIMED) * steps
+            ),
+            clock,
+        ],
     )
     times = np.diff(clock.ends)[UNTIMED - 1 :]
     return 1000 * float(np.median(times)), model.placement.turns

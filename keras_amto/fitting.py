@@ -94,7 +94,6 @@ class Fitting:
         plan, keeper = self._plan, self._keeper
         for execution in executions(
             plan.epochs,
-            plan.steps_per_epoch,
             plan.settings.transfer_interval,
             steps_per_execution=self._steps_per_execution,
             stop_every=None if keeper is None else keeper.every,
@@ -194,12 +193,13 @@ class Fitting:
         """Raises where training would have ended before the backup."""
         plan = self._plan
         made = state.now.step - self._first_step
-        left = len(plan.epochs) * plan.steps_per_epoch - made
+        left = plan.epochs.total_steps - made
         # A round that is under way would have been cut short.
         if left < 0 or (left == 0 and state.round_is_open):
             raise ValueError(
                 "The backup holds more training than `epochs` asks for. "
-                f"Received: epochs={plan.epochs.stop}, and a backup of step "
+                f"Received: epochs={plan.epochs.numbers.stop}, that is "
+                f"{plan.epochs.total_steps} steps, and a backup of step "
                 f"{made}. Expected: as many epochs as when the backup was "
                 "made, or more."
             )
@@ -240,7 +240,7 @@ class Fitting:
             return
         plan, first = self._plan, self._first_step
         interval = plan.settings.transfer_interval
-        last = first + len(plan.epochs) * plan.steps_per_epoch
+        last = first + plan.epochs.total_steps
         rounds = (self._rounds.step - first) // interval + 1
         stop, then = (
             min(first + count * interval, last)

@@ -27,7 +27,7 @@ from keras_amto.engines import check_augment
 from keras_amto.engines import default_seeds_from
 from keras_amto.engines import refuse_optimizer
 from keras_amto.engines import resolve_engine
-from keras_amto.engines.cloning import clone_compile_args
+from keras_amto.engines.compile_args import clone_compile_args
 from keras_amto.exporting import export_network
 from keras_amto.finalists import Finalists
 from keras_amto.ledger import Ledger
@@ -459,6 +459,9 @@ class AMTOModel(keras.Model):
                 validation_batch_size,
                 validation_steps,
                 validation_freq,
+                self.steps_per_execution,
+                arrangement.settings.max_steps,
+                self._session.steps_made,
             )
             run_fit(plan, self, self._session, arrangement, verbose)
         return self.history

@@ -1,6 +1,9 @@
 """Settling everything that one call of `fit` does, before its first step."""
 
 import dataclasses
+import math
+import sys
+import warnings
 from collections.abc import Collection
 from collections.abc import Mapping
 from collections.abc import Sequence
@@ -15,6 +18,7 @@ from keras_amto.arguments import check_optional_integer
 from keras_amto.arguments import check_share
 from keras_amto.arguments import check_truth
 from keras_amto.arguments import check_validation_freq
+from keras_amto.schedule import Epochs
 from keras_amto.settings import Settings
 from keras_amto.tasks import GrossSet
 from keras_amto.tasks import Samples
@@ -42,7 +46,8 @@ class FitPlan:
         batch_size: Integer, samples a training batch.
         validation_batch_size: Integer, samples a validation batch.
         epochs: The epochs to train.
-        steps_per_epoch: Integer.
+        steps_per_epoch: Integer, what was asked for.
+        first_step: Integer, the steps that were made before this call.
         shuffle: Boolean, whether training samples are shuffled.
         validation_freq: Integer or collection of integers, as in Keras.
         validation_data: The clean set that the user gave, or `None`.
@@ -55,8 +60,9 @@ class FitPlan:
     tasks: tuple[Task, ...]
     batch_size: int
     validation_batch_size: int
-    epochs: range
+    epochs: Epochs
     steps_per_epoch: int
+    first_step: int
     shuffle: bool
     validation_freq: int | Collection[int]
     validation_data: Samples | None
@@ -75,6 +81,7 @@ class FitPlan:
             task=task,
             seed=self.settings.seed,
             shuffle=self.shuffle,
+            first_step=self.first_step,
         )
 
     def validation_samples(self, task: int) -> Samples:
@@ -142,12 +149,18 @@ def plan_fit(
     validation_batch_size: Any,
     validation_steps: Any,
     validation_freq: Any,
+    steps_per_execution: int,
+    max_steps: int | None,
+    first_step: int,
 ) -> FitPlan:
     """Checks the arguments of `fit`, reads the data and formulates the tasks.
 
     Args:
         settings: Those of the `AMTOModel`.
-        x: And all others: the arguments of `AMTOModel.fit`.
+        x: And others up to `validation_freq`: the arguments of `AMTOModel.fit`.
+        steps_per_execution: Integer, as it was compiled.
+        max_steps: Integer, training ends after so many steps, or `None`.
+        first_step: Integer, the steps that were made before this call.
 
     Returns:
         A `FitPlan`.
@@ -199,15 +212,25 @@ def plan_fit(
     data.keep(
         np.concatenate([held_out, *(task.validation_indices for task in tasks)])
     )
-    plan = FitPlan(
+    steps_per_pass = math.ceil(len(tasks[0].train_indices) / batch_size)
+    limit = keras.config.max_steps_per_epoch()  # for debugging runs
+    requested = min(steps_per_epoch or steps_per_pass, limit or sys.maxsize)
+    return FitPlan(
         settings=settings,
         data=data,
         training_data=data.for_training(),
         tasks=tasks,
         batch_size=batch_size,
         validation_batch_size=validation_batch_size,
-        epochs=epoch_range,
-        steps_per_epoch=0,
+        epochs=_epochs(
+            epoch_range,
+            requested,
+            steps_per_pass,
+            steps_per_execution,
+            max_steps,
+        ),
+        steps_per_epoch=requested,
+        first_step=first_step,
         shuffle=shuffle,
         validation_freq=validation_freq,
         validation_data=_read_validation_data(
@@ -224,11 +247,28 @@ def plan_fit(
             else None
         ),
     )
-    steps = steps_per_epoch or plan.training_batches(0).steps_per_pass
-    limit = keras.config.max_steps_per_epoch()  # for debugging runs
-    return dataclasses.replace(
-        plan, steps_per_epoch=steps if limit is None else min(steps, limit)
+
+
+def _epochs(
+    numbers: range,
+    steps_per_epoch: int,
+    steps_per_pass: int,
+    steps_per_execution: int,
+    max_steps: int | None,
+) -> Epochs:
+    """The epochs that Keras would make: of executions that are whole."""
+    whole = math.ceil(steps_per_epoch / steps_per_execution)
+    epochs = Epochs(
+        numbers, whole * steps_per_execution, steps_per_pass, max_steps
     )
+    if epochs.is_interrupted:
+        warnings.warn(
+            "Epochs end early, with the training set of a task. Received: "
+            f"steps_per_epoch={steps_per_epoch}, where a pass has "
+            f"{steps_per_pass} batches. Expected: steps that divide it.",
+            stacklevel=2,
+        )
+    return epochs
 
 
 def _read_validation_data(

@@ -92,16 +92,6 @@ class RunSettings:
             )
         self.make_optimizer()
 
-    @property
-    def steps_per_epoch(self) -> int:
-        """A round, where rounds fill all steps; else all of them.
-
-        So training ends after exactly `max_steps`, and an epoch never ends
-        inside a round, where it would be validated for its logs alone.
-        """
-        whole = self.max_steps % self.transfer_interval == 0
-        return self.transfer_interval if whole else self.max_steps
-
     def make_optimizer(self) -> "keras.optimizers.Optimizer":
         """Returns the optimizer, with the schedule of its learning rate."""
         import keras

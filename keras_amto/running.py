@@ -62,7 +62,7 @@ def run_fit(
     callback_list, logger = arrangement.with_model(
         model,
         verbose,
-        epochs=plan.epochs.stop,
+        epochs=plan.epochs.last_number(),
         steps=plan.steps_per_epoch,
         is_chief=not several or session.placement.is_chief,
     )
@@ -137,7 +137,7 @@ def _identify(
         cluster.agree_on(
             identity
             | {
-                "epochs": plan.epochs.stop,
+                "epochs": plan.epochs.total_steps,
                 "callbacks": [type(c).__name__ for c in arrangement.others],
                 "devices": [list(row) for row in session.placement.tasks],
             }

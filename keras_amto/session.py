@@ -111,6 +111,11 @@ class Session:
         return Ledger(self.records)
 
     @property
+    def steps_made(self) -> int:
+        """The steps that each master has made."""
+        return 0 if self.population is None else self.population.step
+
+    @property
     def engine_name(self) -> str:
         """`"portable"` or `"tensorflow"`: who trains."""
         eagerly = bool(self.compile_args.get("run_eagerly"))

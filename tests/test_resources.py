@@ -163,10 +163,13 @@ def test_a_thousand_rounds_take_no_more_than_fifty(monkeypatch, tmp_path):
         x,
         y,
         batch_size=8,
-        epochs=10,
-        steps_per_epoch=100,
+        epochs=1000,
         verbose=0,
-        callbacks=[keras_amto.PopulationBackup(tmp_path, 10), usages],
+        callbacks=[
+            keras_amto.AMTOCallback(patience=None, max_steps=1000),
+            keras_amto.PopulationBackup(tmp_path, 10),
+            usages,
+        ],
     )
     assert len(model.ledger) == 1000
     first, *later = usages.after.values()

@@ -70,7 +70,7 @@ def fingerprint(
         **{name: getattr(callback, name) for name in _DECIDING},
         "batch_size": plan.batch_size,
         "steps_per_epoch": plan.steps_per_epoch,
-        "initial_epoch": plan.epochs.start,
+        "initial_epoch": plan.epochs.numbers.start,
         "shuffle": plan.shuffle,
         "first_step": step,
         "data_size": plan.data.size,

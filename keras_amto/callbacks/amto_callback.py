@@ -39,6 +39,9 @@ class AMTOCallback(RoundCallback):
             must be better. The default `"accuracy"` also finds the one
             metric whose name ends in `accuracy`, and falls back on the
             validation loss, with a warning, where there is none.
+        max_steps: Integer, at least 1: the step limit of Algorithm 1. Each call
+            of `fit` ends after so many training steps of every task, be it
+            inside an epoch. Defaults to `None`, the end of the last epoch.
 
     Raises:
         ValueError: if an argument is out of range.
@@ -64,6 +67,7 @@ class AMTOCallback(RoundCallback):
         min_delta: float = 0.0,
         restore_best_weights: bool = True,
         selection_metric: str = "accuracy",
+        max_steps: int | None = None,
     ) -> None:
         super().__init__()
         self.patience: int | None = check_optional_integer("patience", patience)
@@ -76,6 +80,9 @@ class AMTOCallback(RoundCallback):
             "selection_metric",
             selection_metric,
             "the name of a compiled metric",
+        )
+        self.max_steps: int | None = check_optional_integer(
+            "max_steps", max_steps
         )
         self.stopped_round: int | None = None
 

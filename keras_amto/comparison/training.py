@@ -81,11 +81,13 @@ def train_tasks(
         *gross,
         batch_size=experiment.batch_size,
         validation_batch_size=EVALUATION_BATCH,
-        # One epoch of all steps: nobody looks at an epoch.
-        epochs=1,
-        steps_per_epoch=experiment.steps,
+        epochs=experiment.steps,  # as many as there can be
+        validation_freq=experiment.steps,  # that of rounds is enough
         verbose=0,
-        callbacks=[AMTOCallback(patience=None), _Progress(on_progress)],
+        callbacks=[
+            AMTOCallback(patience=None, max_steps=experiment.steps),
+            _Progress(on_progress),
+        ],
     )
     seconds = time.perf_counter() - begin
     finalists = model.finalists

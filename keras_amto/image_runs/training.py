@@ -51,11 +51,14 @@ def train_tasks(
     model.fit(
         images,
         batch_size=settings.batch_size,
-        epochs=settings.max_steps // settings.steps_per_epoch,
-        steps_per_epoch=settings.steps_per_epoch,
+        epochs=settings.max_steps,  # as many as there can be
         verbose=verbose,
         callbacks=[
-            AMTOCallback(settings.patience, settings.stop_when),
+            AMTOCallback(
+                settings.patience,
+                settings.stop_when,
+                max_steps=settings.max_steps,
+            ),
             *callbacks,
         ],
     )

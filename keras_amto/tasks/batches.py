@@ -67,6 +67,7 @@ class TrainingBatches:
         task: Integer, m.
         seed: Integer, at least 0.
         shuffle: Boolean. `False` keeps the order of `train_indices`.
+        first_step: Integer, the step at which the first pass begins.
     """
 
     train_indices: IntArray
@@ -74,6 +75,7 @@ class TrainingBatches:
     task: int
     seed: int
     shuffle: bool = True
+    first_step: int = 0
     # The order of the pass that was last asked for. Whoever asks step by step
     # would else draw it anew for every step.
     _last: dict[int, IntArray] = dataclasses.field(
@@ -99,7 +101,9 @@ class TrainingBatches:
         orders = dict(self._last)
         batches = []
         for step in range(start, stop):
-            number, position = divmod(step, self.steps_per_pass)
+            number, position = divmod(
+                step - self.first_step, self.steps_per_pass
+            )
             if number not in orders:
                 orders[number] = self._order(number)
             begin = position * self.batch_size
@@ -111,7 +115,11 @@ class TrainingBatches:
     def _order(self, number: int) -> IntArray:
         if not self.shuffle:
             return self.train_indices
-        stream = random_stream(self.seed, Purpose.SHUFFLE, self.task, number)
+        # So that no two passes are alike, be one cut short by the end of a
+        # `fit`, they are counted from where this one began.
+        passes, rest = divmod(self.first_step, self.steps_per_pass)
+        key = (passes + number, rest) if rest else (passes + number,)
+        stream = random_stream(self.seed, Purpose.SHUFFLE, self.task, *key)
         return stream.permutation(self.train_indices)
 
 

@@ -37,6 +37,17 @@ def test_training_stops_at_the_first_round_that_is_out_of_patience(stop_when):
 
 
 @needs_tensorflow
+@pytest.mark.parametrize("max_steps", [1, 3, 6, 8, 100])
+def test_training_ends_at_the_step_limit(max_steps):
+    callback = keras_amto.AMTOCallback(patience=None, max_steps=max_steps)
+    model = fit(callback, epochs=3)  # of 6 steps
+    assert model.ledger[-1].step == min(max_steps, 18)
+    assert model.history.epoch == list(range(min(-(-max_steps // 6), 3)))
+    model.fit(*digits(100), batch_size=16, verbose=0, callbacks=[callback])
+    assert model.ledger[-1].step == min(max_steps, 18) + min(max_steps, 6)
+
+
+@needs_tensorflow
 def test_one_callback_serves_several_fits():
     callback = keras_amto.AMTOCallback(patience=2, min_delta=0.5)
     model = fit(callback, epochs=30)

@@ -474,7 +474,7 @@ def test_the_progress_bar_moves_at_least_once_a_second(monkeypatch):
 
     model = keras_amto.AMTOModel(network, 2, transfer_interval=40, seed=0)
     compiled(model)
-    x, y = digits(150)
+    x, y = digits(200)
     model.fit(x, y, batch_size=64, verbose=0)  # traces
     bars = io.StringIO()
     monkeypatch.setattr(sys, "stdout", bars)

@@ -11,7 +11,6 @@ class Reason(enum.Enum):
     EXTRA_KEYS = "extra keys in logs or summaries"
     SAVED_MODEL = "the name or class of the saved model"
     METHOD = "what AMTO is: tasks that are validated, and a winner among them"
-    FAULT = "a fault to mend"
 
 
 @dataclasses.dataclass(frozen=True)

@@ -3,7 +3,6 @@
 from tests.keras_tests.entries import Entry
 from tests.keras_tests.entries import Reason
 from tests.keras_tests.entries import entries
-from tests.keras_tests.faults import FAULTS
 
 _BACKUP = "callbacks/backup_and_restore_test.py::BackupAndRestoreCallbackTest"
 _CHECKPOINT = "callbacks/model_checkpoint_test.py::ModelCheckpointTest"
@@ -159,7 +158,6 @@ FAILING: dict[str, Entry] = {
         r"DESIRED: array\(12\)",
         "test_callbacks_can_update_state_at_batch_boundary",
     ),
-    **FAULTS,
 }
 
 # Those that Keras itself skips on TensorFlow.

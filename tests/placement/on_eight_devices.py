@@ -105,7 +105,7 @@ def test_masters_and_shadows_of_different_devices_overlap_in_time():
     model.compile("sgd", "sparse_categorical_crossentropy")
     x, y = digits(600)
     with pytest.warns(UserWarning, match="no accuracy"):
-        model.fit(x, y, batch_size=64, steps_per_epoch=300, verbose=0)
+        model.fit(x, y, batch_size=1, steps_per_epoch=300, verbose=0)
     steps = {}
     for device, begin, end in Traced.steps:
         steps.setdefault(device, []).append((begin, end))
@@ -222,7 +222,7 @@ def test_an_error_on_one_device_ends_fit_with_it():
     x, y = digits(300)
     Flaky.broken = True
     with pytest.raises(tf.errors.InvalidArgumentError, match="broken"):
-        model.fit(x, y, steps_per_epoch=20_000, verbose=0)
+        model.fit(x, y, batch_size=1, epochs=20_000, verbose=0)
     Flaky.broken = False
     assert not device_threads()
     model.fit(x, y, verbose=0)  # and another one begins
@@ -257,5 +257,5 @@ def test_an_interruption_ends_all_devices(monkeypatch):
     )
     x, y = digits(150)
     with pytest.raises(KeyboardInterrupt):
-        model.fit(x, y, steps_per_epoch=50_000, verbose=0)
+        model.fit(x, y, batch_size=1, epochs=50_000, verbose=0)
     assert not device_threads()

@@ -34,6 +34,7 @@ ROWS = [
             *text(),
             *types(a_class_of_metrics=keras.metrics.AUC),
         ),
+        max_steps=integer(1, optional=True),
     ),
     *POPULATION_BACKUP.rows(
         backup_dir=path(),
