@@ -18,27 +18,28 @@ from keras_amto.arguments import check_no_arguments
 from keras_amto.arguments import check_task
 from keras_amto.arguments import check_truth
 from keras_amto.arguments import wrong_type
-from keras_amto.callbacks.arrangement import arrange
+from keras_amto.callbacks.callback_set import read_callbacks
 from keras_amto.choices import MEMORY_LIMIT
 from keras_amto.compiling import check_loss
 from keras_amto.compiling import check_loss_weights
 from keras_amto.compiling import check_metrics
+from keras_amto.distribution import Placement
+from keras_amto.distribution import outside_scope
+from keras_amto.distribution import placement_under
+from keras_amto.distribution import resolve_strategy
 from keras_amto.engines import check_augment
 from keras_amto.engines import default_seeds_from
 from keras_amto.engines import refuse_optimizer
 from keras_amto.engines import resolve_engine
 from keras_amto.engines.compile_args import clone_compile_args
 from keras_amto.exporting import export_network
-from keras_amto.finalists import Finalists
+from keras_amto.fit import Carried
+from keras_amto.fit import plan_fit
+from keras_amto.fit import run_fit
+from keras_amto.ledger import Finalists
 from keras_amto.ledger import Ledger
 from keras_amto.optimizers.checked import check_optimizer
-from keras_amto.placement import Placement
-from keras_amto.planning import plan_fit
-from keras_amto.running import run_fit
-from keras_amto.session import Session
 from keras_amto.settings import Settings
-from keras_amto.strategies import outside_scope
-from keras_amto.strategies import resolve_strategy
 from keras_amto.tasks import Task
 
 
@@ -162,7 +163,7 @@ class AMTOModel(keras.Model):
             name=check_name(name), dtype=network.dtype_policy, autocast=False
         )
         self._best_model = network
-        self._session = Session(
+        self._carried = Carried(
             network, model_fn, settings, strategy, check_augment(augment)
         )
         self.built = network.built
@@ -175,33 +176,34 @@ class AMTOModel(keras.Model):
     @property
     def best_task(self) -> int | None:
         """The task whose network won, `None` before `fit`."""
-        finalists = self._session.finalists
+        finalists = self._carried.finalists
         return None if finalists is None else finalists.winner
 
     @property
     def finalists(self) -> Finalists | None:
         """The table from which the winner was chosen, `None` before `fit`."""
-        return self._session.finalists
+        return self._carried.finalists
 
     @property
     def ledger(self) -> Ledger:
         """One record for each round of all calls of `fit`."""
-        return self._session.ledger
+        run = self._carried.run
+        return Ledger(() if run is None else run.records)
 
     @property
     def tasks(self) -> tuple[Task, ...]:
         """The M tasks of the last `fit`: which samples each has."""
-        return self._session.tasks
+        return self._carried.tasks
 
     @property
     def placement(self) -> Placement:
         """Which task runs on which devices, and in how many turns."""
-        return self._session.placement
+        return self._carried.placement
 
     @property
     def metrics(self) -> list[Any]:
         """The metrics of `fit`, as Keras callbacks look them up."""
-        engine = self._session.engine
+        engine = self._carried.engine
         return list(
             self.best_model.metrics if engine is None else engine.metrics
         )
@@ -241,7 +243,7 @@ class AMTOModel(keras.Model):
             TypeError: if `task` is not an integer.
             ValueError: before any `fit`, or if there is no such task.
         """
-        return self._session.get_weights(self._check_task(task))
+        return self._carried.get_weights(self._check_task(task))
 
     def set_task_weights(self, task: int, weights: Sequence[Any]) -> None:
         """Replaces the weights of a task's master, between two rounds.
@@ -255,12 +257,12 @@ class AMTOModel(keras.Model):
             ValueError: before any `fit`, while a round is under way, if there
                 is no such task, or if shapes differ.
         """
-        self._session.set_weights(
+        self._carried.set_weights(
             self._check_task(task), check_arrays("weights", weights)
         )
 
     def _check_task(self, task: int) -> int:
-        return check_task("task", task, self._session.settings.num_tasks)
+        return check_task("task", task, self._carried.settings.num_tasks)
 
     def compile(
         self,
@@ -292,7 +294,7 @@ class AMTOModel(keras.Model):
                 for every task, or if the engine or the strategy cannot follow
                 it. The model then stays compiled as it was.
         """
-        session = self._session
+        carried = self._carried
         optimizer = check_optimizer(optimizer)
         refuse_optimizer(optimizer)
         check_loss(loss)
@@ -305,9 +307,12 @@ class AMTOModel(keras.Model):
         steps_per_execution = check_integer(
             "steps_per_execution", steps_per_execution, 1
         )
-        session.refuse_placement(
-            resolve_engine(session.settings.engine, eagerly)
-        )
+        if carried.strategy is not None:
+            placement_under(
+                carried.strategy,
+                carried.settings.num_tasks,
+                resolve_engine(carried.settings.engine, eagerly),
+            )
         args = dict(
             optimizer=optimizer,
             loss=loss,
@@ -321,7 +326,7 @@ class AMTOModel(keras.Model):
         copies = clone_compile_args(args)  # which refuses what has none
         super().compile(steps_per_execution=steps_per_execution, **args)
         args["optimizer"] = self.optimizer  # with loss scaling, where needed
-        session.recompile(args)
+        carried.compile(args)
         # The same optimizer, so that `best_model` can be trained on its own.
         self.best_model.compile(**copies | {"optimizer": self.optimizer})
 
@@ -430,21 +435,21 @@ class AMTOModel(keras.Model):
         Raises:
             TypeError: if an argument is of the wrong type.
             ValueError: if an argument, the data or the model cannot be used.
-            RuntimeError: if all tasks have diverged, or as a `LostWorkerError`
-                if another worker process is lost.
+            RuntimeError: if all tasks have diverged.
         """
         if not self.compiled:
             raise ValueError(
                 "The model is not compiled. Received: a call of `fit`. "
                 "Expected: a call of `compile` first."
             )
-        arrangement = arrange(callbacks, verbose)
+        given = read_callbacks(callbacks, verbose)
         epochs = check_integer("epochs", epochs, 0)
         limit = keras.config.max_epochs()  # for debugging runs
         epochs = epochs if limit is None else min(epochs, limit)
-        with outside_scope(), self._session.connected():
+        carried = self._carried
+        with outside_scope():
             plan = plan_fit(
-                self._session.settings,
+                carried.settings,
                 x,
                 y,
                 sample_weight,
@@ -460,10 +465,10 @@ class AMTOModel(keras.Model):
                 validation_steps,
                 validation_freq,
                 self.steps_per_execution,
-                arrangement.settings.max_steps,
-                self._session.steps_made,
+                given.settings.max_steps,
+                0 if carried.run is None else carried.run.step,
             )
-            run_fit(plan, self, self._session, arrangement, verbose)
+            run_fit(plan, self, carried, given, verbose)
         return self.history
 
     def call(self, inputs: Any, training: Any = None, mask: Any = None) -> Any:
@@ -523,7 +528,7 @@ class AMTOModel(keras.Model):
             self.best_model,
             filepath,
             format,
-            inputs=self._session.inputs,
+            inputs=self._carried.inputs,
             **kwargs,
         )
 
@@ -547,15 +552,15 @@ class AMTOModel(keras.Model):
         network = keras.saving.serialize_keras_object(self.best_model)
         # It is compiled as this model is, whose compile state is saved anyway.
         network.pop("compile_config", None)
-        settings = dataclasses.asdict(self._session.settings)
+        settings = dataclasses.asdict(self._carried.settings)
         config = {"model": network, **settings, "name": self.name}
-        augment = self._session.augment
+        augment = self._carried.augment
         if augment is not None and _can_be_saved(augment):
             config["augment"] = keras.saving.serialize_keras_object(augment)
-        if self._session.inputs is not None:
+        if self._carried.inputs is not None:
             # For `export`: a subclassed network does not know what it takes.
             config["inputs"] = keras.saving.serialize_keras_object(
-                self._session.inputs
+                self._carried.inputs
             )
         return config
 
@@ -575,7 +580,7 @@ class AMTOModel(keras.Model):
         inputs = config.pop("inputs", None)
         model = cls(**config)
         if inputs is not None:
-            model._session.inputs = keras.saving.deserialize_keras_object(
+            model._carried.inputs = keras.saving.deserialize_keras_object(
                 inputs
             )
         return model

@@ -1,20 +1,24 @@
-"""Nested values to bytes and back, bit for bit, with a checksum.
+"""Records to bytes and back, bit for bit, with a checksum.
 
 A file is a magic word, the SHA-256 of the rest, the length of a JSON text, that
-text, and all arrays in NumPy's own format. Arrays that are one object are
-written once. No part of it is executed when it is read.
+text, and all arrays in NumPy's own format. A record (a dataclass or a named
+tuple) is written field by field, whatever its fields are. Arrays and records
+that are one object are written once. Nothing in a file is executed when it is
+read.
 """
 
+import dataclasses
 import hashlib
 import io
 import json
+from collections.abc import Collection
 from typing import Any
 
 import ml_dtypes
 import numpy as np
 from numpy.lib import format as npy
 
-_MAGIC = b"AMTO\x00\x02\r\n"
+_MAGIC = b"AMTO\x00\x03\r\n"
 _NPY = (3, 0)  # the version that knows any name of a field
 _DIGEST = hashlib.sha256().digest_size
 _HEADER = len(_MAGIC) + _DIGEST + 8
@@ -24,13 +28,15 @@ class BackupError(ValueError):
     """A file that is not a whole backup."""
 
 
-def encode(value: Any) -> list[bytes]:
+def encode(value: Any, records: Collection[type] = ()) -> list[bytes]:
     """Turns a nested value into the bytes of a file.
 
     Args:
-        value: Nested dicts with string keys, lists and tuples (which come back
-            as lists) of NumPy arrays and scalars of any type but objects,
-            strings, numbers (NaN and infinities too), booleans and `None`.
+        value: Records, dicts with string keys, lists and tuples of NumPy arrays
+            and scalars of any type but objects, strings, numbers (NaN and
+            infinities too), booleans and `None`. Tensors in a record come back
+            as NumPy arrays.
+        records: The classes of records that may be in it.
 
     Returns:
         List of bytes, to be written one after another.
@@ -40,18 +46,38 @@ def encode(value: Any) -> list[bytes]:
             exactly.
     """
     arrays: list[np.ndarray[Any, Any]] = []
+    packed_records: list[Any] = []
     places: dict[int, int] = {}
+    alive = []  # so that no two objects share an id
 
-    def pack(item: Any) -> Any:
-        if type(item) is np.ndarray or isinstance(item, np.generic):
+    def pack(item: Any, in_record: bool = False) -> Any:
+        if type(item) in records:
+            if id(item) not in places:
+                fields = [
+                    [name, pack(each, in_record=True)]
+                    for name, each in _fields(item)
+                ]
+                places[id(item)] = len(packed_records)
+                packed_records.append([type(item).__name__, fields])
+                alive.append(item)
+            return {"record": places[id(item)]}
+        is_tensor = in_record and hasattr(item, "__array__")
+        if (
+            type(item) is np.ndarray
+            or isinstance(item, np.generic)
+            or is_tensor
+        ):
             if id(item) not in places:
                 places[id(item)] = len(arrays)
                 arrays.append(_as_array(item))
-            kind = "array" if isinstance(item, np.ndarray) else "scalar"
+                alive.append(item)
+            kind = "scalar" if isinstance(item, np.generic) else "array"
             return {kind: places[id(item)]}
         if isinstance(item, dict):
             return {"dict": {_key(k): pack(v) for k, v in item.items()}}
-        if isinstance(item, list | tuple):
+        if type(item) is tuple:
+            return {"tuple": [pack(each, in_record) for each in item]}
+        if type(item) is list:
             return [pack(each) for each in item]
         # Of these types themselves: a subclass would not come back.
         if item is None or type(item) in (bool, int, float, str):
@@ -62,9 +88,9 @@ def encode(value: Any) -> list[bytes]:
     names = [_foreign_name(array.dtype) for array in arrays]
     # Not as escapes: two lone surrogates would come back as one character.
     text = json.dumps(
-        {"value": packed, "types": names}, ensure_ascii=False
+        {"value": packed, "records": packed_records, "types": names},
+        ensure_ascii=False,
     ).encode(errors="surrogatepass")
-    # The arrays live until here, so no two of them shared an id.
     body = [
         len(text).to_bytes(8, "big"),
         text,
@@ -76,8 +102,12 @@ def encode(value: Any) -> list[bytes]:
     return [_MAGIC, digest.digest(), *body]
 
 
-def decode(content: bytes) -> Any:
+def decode(content: bytes, records: Collection[type] = ()) -> Any:
     """Turns the bytes of a file back into the value.
+
+    Args:
+        content: What `encode` returned, joined.
+        records: The classes of records that may be in it.
 
     Raises:
         BackupError: if the bytes are not exactly those that were written.
@@ -95,10 +125,17 @@ def decode(content: bytes) -> Any:
     rest = io.BytesIO(body[end:])
     arrays = [_from_npy(rest, name) for name in header["types"]]
 
+    made: list[Any] = []
+    kinds = {kind.__name__: kind for kind in records}
+
     def unpack(item: Any) -> Any:
         if isinstance(item, list):
             return [unpack(each) for each in item]
         if isinstance(item, dict):
+            if "record" in item:
+                return made[item["record"]]
+            if "tuple" in item:
+                return tuple(map(unpack, item["tuple"]))
             if "array" in item:
                 return arrays[item["array"]]
             if "scalar" in item:
@@ -106,7 +143,19 @@ def decode(content: bytes) -> Any:
             return {key: unpack(each) for key, each in item["dict"].items()}
         return item
 
+    for kind, fields in header["records"]:  # those within it come before it
+        values = {name: unpack(each) for name, each in fields}
+        made.append(kinds[kind](**values))
     return unpack(header["value"])
+
+
+def _fields(record: Any) -> list[tuple[str, Any]]:
+    names = (
+        [field.name for field in dataclasses.fields(record)]
+        if dataclasses.is_dataclass(record)
+        else record._fields
+    )
+    return [(name, getattr(record, name)) for name in names]
 
 
 def _key(key: Any) -> str:
@@ -163,6 +212,6 @@ def _refusal(item: Any) -> TypeError:
     return TypeError(
         "A backup holds what can be read back exactly. "
         f"Received: {item!r} (of type {type(item)}). "
-        "Expected: dicts, lists, NumPy arrays and scalars without objects, "
-        "strings, numbers, booleans or None."
+        "Expected: dicts, lists, tuples, NumPy arrays and scalars without "
+        "objects, strings, numbers, booleans or None."
     )

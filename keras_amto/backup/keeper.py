@@ -6,20 +6,15 @@ import pathlib
 import signal
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Sequence
 from types import FrameType
 from types import TracebackType
 from typing import Any
 from typing import NoReturn
 
-from keras_amto.backup.run_state import RunState
-from keras_amto.backup.run_state import from_value
-from keras_amto.backup.run_state import to_value
 from keras_amto.backup.store import BackupStore
-from keras_amto.engines import Engine
 from keras_amto.ledger import Ledger
 from keras_amto.ledger import Record
-from keras_amto.schedule import Execution
 
 LEDGER = "ledger.jsonl"
 
@@ -35,9 +30,6 @@ class BackupKeeper:
         save_freq: `"round"`, `"epoch"`, or an integer: after so many steps.
         delete: Whether a completed `fit` removes its backups.
         fingerprint: What has to be equal for a run to continue, by name.
-        engine: Turns replicas into arrays and back.
-        exchange: Gives all worker processes the values of all, where there are
-            several. They continue from the newest backup that all have.
     """
 
     def __init__(
@@ -46,15 +38,11 @@ class BackupKeeper:
         save_freq: str | int,
         delete: bool,
         fingerprint: dict[str, Any],
-        engine: Engine,
-        exchange: Callable[[Any], list[Any]] | None = None,
     ) -> None:
         self._store = store
         self._save_freq = save_freq
         self._delete = delete
         self._fingerprint = fingerprint
-        self._engine = engine
-        self._exchange = exchange
         self._executor: concurrent.futures.ThreadPoolExecutor | None = None
         self._writing: concurrent.futures.Future[None] | None = None
         self._ledger = -1
@@ -101,8 +89,8 @@ class BackupKeeper:
         try:
             if error is None:
                 self._finish_writing()
-                if self._engine.any_of([self._terminated])[0]:
-                    self._leave()  # what comes after `fit` may take long
+                if self._terminated:
+                    self.leave()  # what comes after `fit` may take long
                 if self._delete:
                     self._store.clear()
         finally:
@@ -112,16 +100,13 @@ class BackupKeeper:
         # Set here alone: it may come at any instant.
         self._terminated = True
 
-    def load(self) -> RunState | None:
-        """Returns the run to continue, or `None` to begin one.
+    def load(self) -> Any:
+        """Returns what `save` was given, or `None` where a run begins.
 
         Raises:
             ValueError: if the backup was made by another run than this.
         """
-        if self._exchange is None:
-            value = self._store.read_newest()
-        else:
-            value = self._store.read_common(self._exchange)
+        value = self._store.read_newest()
         if value is None:
             return None
         for name, expected in value["fingerprint"].items():
@@ -134,9 +119,9 @@ class BackupKeeper:
                     f"Expected: {name}={expected!r}, as in the backup; or "
                     "another directory, or none of its files, to begin anew."
                 )
-        return from_value(value["run"], self._engine)
+        return value["fit"]
 
-    def begin_ledger(self, records: list[Record]) -> None:
+    def begin_ledger(self, records: Sequence[Record]) -> None:
         """Writes the ledger so far, to which rounds are then appended."""
         path = self._store.directory / LEDGER
         beside = pathlib.Path(f"{path}.writing")
@@ -149,42 +134,37 @@ class BackupKeeper:
         os.write(self._ledger, (record.to_json() + "\n").encode())
         os.fsync(self._ledger)
 
-    def after(
-        self,
-        execution: Execution,
-        step: int,
-        capture: Callable[[], RunState],
-        terminated: bool,
-    ) -> None:
-        """Backs up after an execution, if it is time.
+    def is_due(self, step: int, ends_round: bool, ends_epoch: bool) -> bool:
+        """Says whether it is time for a backup.
 
         Args:
-            execution: The execution that is done.
             step: Integer, the steps of this `fit` that are done.
-            capture: Returns the state to continue from: that of the run, or
-                that before the execution if it cuts a round short.
-            terminated: Boolean, whether SIGTERM has come to any process.
+            ends_round: Boolean, whether a round has just ended.
+            ends_epoch: Boolean, whether an epoch has.
+        """
+        if isinstance(self._save_freq, int):
+            return step % self._save_freq == 0
+        return ends_epoch if self._save_freq == "epoch" else ends_round
+
+    def save(self, step: int, state: Any) -> None:
+        """Begins to write a backup, when the one before is written.
+
+        Args:
+            step: Integer, the steps that are done.
+            state: A record. It must not change: training goes on meanwhile.
 
         Raises:
-            SystemExit: after SIGTERM, when the backup is written.
-            OSError: if this or the last backup could not be written.
+            OSError: if the last backup could not be written.
         """
-        if terminated or self._is_due(execution, step):
-            self._save(capture())
-        if terminated:
-            self._finish_writing()
-            self._leave()
+        self._finish_writing()
+        if self._executor is None:
+            raise RuntimeError("Backups are written within a `with` alone.")
+        value = {"fingerprint": self._fingerprint, "fit": state}
+        self._writing = self._executor.submit(self._store.write, step, value)
 
-    def _is_due(self, execution: Execution, step: int) -> bool:
-        if execution.cuts_round:
-            return False
-        if self.every is not None:
-            return step % self.every == 0
-        if self._save_freq == "epoch":
-            return execution.ends_epoch
-        return execution.ends_round
-
-    def _leave(self) -> NoReturn:
+    def leave(self) -> NoReturn:
+        """Ends the process after SIGTERM, once the last backup is written."""
+        self._finish_writing()
         directory = self._store.directory
         outcome = (
             f"is backed up in {directory} and continues"
@@ -195,24 +175,6 @@ class BackupKeeper:
             f"SIGTERM: training {outcome} when started again.", file=sys.stderr
         )
         raise SystemExit(128 + signal.SIGTERM)
-
-    def _save(self, state: RunState) -> None:
-        self._finish_writing()
-        if self._exchange is not None:
-            # Once all have answered, all have written the last one, so those
-            # before may go. It waits for nothing that training does not.
-            self._exchange("written")
-        if self._executor is None:
-            raise RuntimeError("Backups are written within a `with` alone.")
-        # A replica never changes, so it can be written while training goes on.
-        self._writing = self._executor.submit(self._write, state)
-
-    def _write(self, state: RunState) -> None:
-        value = {
-            "fingerprint": self._fingerprint,
-            "run": to_value(state, self._engine),
-        }
-        self._store.write(state.now.step, value)
 
     def _finish_writing(self) -> None:
         """Waits for the writer, and raises what went wrong there."""

@@ -1,14 +1,14 @@
 """A directory of backups, of which each is whole or absent."""
 
 import contextlib
-import errno
 import os
 import pathlib
 import warnings
-from collections.abc import Callable
+from collections.abc import Collection
 from collections.abc import Iterator
-from typing import IO
 from typing import Any
+
+import filelock
 
 from keras_amto.backup.codec import BackupError
 from keras_amto.backup.codec import decode
@@ -23,6 +23,7 @@ class BackupStore:
     Args:
         directory: Where backups lie; made where it is absent.
         keep: Integer, at least 1, how many of the newest to keep.
+        records: The classes of records that backups are made of.
         files: The operating system's file functions. A test gives its own, to
             die at any of them.
     """
@@ -31,12 +32,14 @@ class BackupStore:
         self,
         directory: str | os.PathLike[str],
         keep: int = 2,
+        records: Collection[type] = (),
         files: Any = os,
     ) -> None:
         self.directory = pathlib.Path(directory)
         self._keep = keep
+        self._records = records
         self._files = files
-        self._lock: IO[str] | None = None
+        self._lock = filelock.FileLock(self.directory / ".lock", blocking=False)
 
     def paths(self) -> list[pathlib.Path]:
         """The backups that are there, the oldest first."""
@@ -61,7 +64,7 @@ class BackupStore:
                 beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644
             )
             try:
-                for part in encode(value):
+                for part in encode(value, self._records):
                     _write_all(files, descriptor, part)
                 files.fsync(descriptor)
             finally:
@@ -84,7 +87,7 @@ class BackupStore:
         paths = self.paths()
         for path in reversed(paths):
             try:
-                return decode(path.read_bytes())
+                return decode(path.read_bytes(), self._records)
             except BackupError as error:
                 warnings.warn(
                     f"The backup {path} is passed over: {error}.", stacklevel=2
@@ -95,45 +98,6 @@ class BackupStore:
                 f"Received: {len(paths)} damaged files in {self.directory}. "
                 "Expected: one that is whole; delete them to begin anew."
             )
-        return None
-
-    def read_common(self, exchange: Callable[[Any], list[Any]]) -> Any:
-        """Reads the newest backup that is whole in every worker process.
-
-        Newer ones, which others lack, are removed: what others write by their
-        names from now on need not be of the same numbers.
-
-        Args:
-            exchange: Gives all processes the values of all.
-
-        Returns:
-            Its value; `None` where training begins.
-
-        Raises:
-            BackupError: if there were backups that not all processes have.
-        """
-        whole = {}
-        for path in self.paths():
-            with contextlib.suppress(BackupError):
-                decode(path.read_bytes())
-                whole[int(path.stem)] = path
-        of_all = exchange(sorted(whole))
-        common = set.intersection(*map(set, of_all))
-        if common:
-            newest = max(common)
-            for path in self.paths():
-                if int(path.stem) > newest:  # of a life that is over
-                    self._files.unlink(path)
-            return decode(whole[newest].read_bytes())
-        if max(map(len, of_all)) > 1:
-            raise BackupError(
-                "No backup is whole in every worker process, so training "
-                f"cannot continue. Received: backups of steps {of_all}, by "
-                "worker. Expected: one that all have; delete all of them to "
-                "begin anew."
-            )
-        # Killed as the first was written: not all have it.
-        self.clear()
         return None
 
     def clear(self) -> None:
@@ -149,40 +113,20 @@ class BackupStore:
             ValueError: if another run that is alive has it.
             OSError: if the directory cannot be used.
         """
-        # Not on every system: who only imports the package does not need it.
-        import fcntl
-
-        path = self.directory / "lock"
         with self._explained("use the directory"):
             self.directory.mkdir(parents=True, exist_ok=True)
-            # Open until `release`, or until the process ends.
-            lock = open(path, "a", encoding="ascii")  # noqa: SIM115
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            lock.close()
-            if error.errno not in (errno.EWOULDBLOCK, errno.EACCES):
-                raise
-            raise ValueError(
-                "Another run that is alive uses this backup directory. "
-                f"Received: backup_dir={str(self.directory)!r}. "
-                "Expected: a directory for each run."
-            ) from error
-        self._lock = lock
-        if not path.exists() or not os.path.samestat(
-            os.fstat(lock.fileno()), path.stat()
-        ):  # removed by a run that ended in between
-            lock.close()
-            self.acquire()
+            try:
+                self._lock.acquire()
+            except filelock.Timeout as error:
+                raise ValueError(
+                    "Another run that is alive uses this backup directory. "
+                    f"Received: backup_dir={str(self.directory)!r}. "
+                    "Expected: a directory for each run."
+                ) from error
 
     def release(self) -> None:
         """Gives the directory back."""
-        if self._lock is not None:
-            # Before it is closed: nobody may take a lock that is about to go.
-            with contextlib.suppress(OSError):
-                (self.directory / "lock").unlink()
-            self._lock.close()
-            self._lock = None
+        self._lock.release()
 
     def _sync_directory(self) -> None:
         descriptor = self._files.open(self.directory, os.O_RDONLY)

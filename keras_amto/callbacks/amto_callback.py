@@ -58,8 +58,6 @@ class AMTOCallback(RoundCallback):
     Source: Zhang et al., IJCNN 2020, section III-B-2 and Algorithm 1.
     """
 
-    reads_network = False
-
     def __init__(
         self,
         patience: int | None = 10,

@@ -59,8 +59,6 @@ class PopulationBackup(keras.callbacks.Callback):
     ```
     """
 
-    reads_network: bool = False  # but the population, which is elsewhere
-
     def __init__(
         self,
         backup_dir: str | os.PathLike[str],

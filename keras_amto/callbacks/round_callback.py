@@ -18,15 +18,7 @@ class RoundCallback(keras.callbacks.Callback):
         def on_round_end(self, round, record):
             print(round, record.accepted)
     ```
-
-    Attributes:
-        reads_network: Boolean, whether it may read the weights of the model.
-            Where several worker processes train, the champion's state travels
-            to all of them for a callback that may; set it to `False` in a class
-            that does not. Defaults to `True`.
     """
-
-    reads_network: bool = True
 
     def on_round_begin(self, round: int) -> None:
         """Called before donors are drawn.

@@ -82,45 +82,6 @@ def ends_on_nan(callbacks: Sequence[keras.callbacks.Callback]) -> bool:
     return any(isinstance(c, keras.callbacks.TerminateOnNaN) for c in callbacks)
 
 
-_LOOK_AT_LOGS_ALONE = (
-    keras.callbacks.CSVLogger,
-    keras.callbacks.LearningRateScheduler,
-    keras.callbacks.ProgbarLogger,
-    keras.callbacks.ReduceLROnPlateau,
-    keras.callbacks.RemoteMonitor,
-    keras.callbacks.TerminateOnNaN,
-)
-
-_WRITE_FILES = (
-    keras.callbacks.CSVLogger,
-    keras.callbacks.ModelCheckpoint,
-    keras.callbacks.TensorBoard,
-)
-
-
-def looks_at_network(callback: keras.callbacks.Callback) -> bool:
-    """Says whether a callback may read the weights of the model.
-
-    Args:
-        callback: Any Keras callback.
-
-    Returns:
-        `False` for stock callbacks that are known not to (a subclass may do
-        anything), and for those that say so by `reads_network`.
-    """
-    if type(callback) is keras.callbacks.EarlyStopping:
-        return bool(callback.restore_best_weights)
-    if type(callback) in _LOOK_AT_LOGS_ALONE:
-        return False
-    # Of the class itself: one that inherits from it may do anything.
-    return bool(vars(type(callback)).get("reads_network", True))
-
-
-def writes_files(callback: keras.callbacks.Callback) -> bool:
-    """Says whether all that a callback is there for is to write files."""
-    return isinstance(callback, _WRITE_FILES)
-
-
 def overrides_winner(callback: keras.callbacks.Callback) -> bool:
     """Says whether a callback puts old weights back when training ends."""
     return isinstance(callback, keras.callbacks.EarlyStopping) and bool(

@@ -2,7 +2,8 @@
 
 import keras
 
-from keras_amto.cluster import Cluster
+from keras_amto.distribution import Placement
+from keras_amto.distribution import Scope
 from keras_amto.engines.augmentation import check_augment
 from keras_amto.engines.building import build_metrics
 from keras_amto.engines.building import build_network
@@ -10,6 +11,7 @@ from keras_amto.engines.building import refuse_misfit
 from keras_amto.engines.building import symbolic
 from keras_amto.engines.engine import Engine
 from keras_amto.engines.lookups import lookups
+from keras_amto.engines.misfit import explained_misfit
 from keras_amto.engines.optimizers import current_learning_rate
 from keras_amto.engines.optimizers import excluded_from_decay
 from keras_amto.engines.optimizers import innermost
@@ -23,11 +25,10 @@ from keras_amto.engines.records import Replica
 from keras_amto.engines.records import TaskState
 from keras_amto.engines.records import Trained
 from keras_amto.engines.records import TrainingJob
-from keras_amto.engines.variables import Scope
+from keras_amto.engines.records import mean_logs
 from keras_amto.engines.variables import to_numpy
 from keras_amto.engines.workers import WorkerFactory
 from keras_amto.engines.workers import default_seeds_from
-from keras_amto.placement import Placement
 from keras_amto.tasks import GrossSet
 
 ENGINES = ("auto", "portable", "tensorflow")
@@ -38,7 +39,6 @@ def make_engine(
     factory: WorkerFactory,
     sample: GrossSet,
     placement: Placement,
-    cluster: Cluster | None = None,
 ) -> Engine:
     """Makes the engine of a name.
 
@@ -47,7 +47,6 @@ def make_engine(
         factory: Makes workers.
         sample: A small batch of the data.
         placement: Which task runs where.
-        cluster: The worker processes, `None` for this one alone.
 
     Returns:
         An `Engine`.
@@ -57,24 +56,18 @@ def make_engine(
         from keras_amto.engines.portable import PortableEngine
 
         return PortableEngine(factory, sample)
-    from keras_amto.engines.clustered import ClusteredEngine
     from keras_amto.engines.placed import PlacedEngine
     from keras_amto.engines.tensorflow import TensorFlowEngine
 
-    engine: Engine
     if len(placement.devices) > 1:
-        engine = PlacedEngine(factory, sample, placement)
-    else:
-        engine = TensorFlowEngine(
-            factory,
-            sample,
-            # One task has no shadow to train.
-            num_workers=min(len(placement.tasks), 2),
-            device=placement.devices[0],
-        )
-    if cluster is not None:
-        engine = ClusteredEngine(engine, placement, cluster)
-    return engine
+        return PlacedEngine(factory, sample, placement)
+    return TensorFlowEngine(
+        factory,
+        sample,
+        # One task has no shadow to train.
+        num_workers=min(len(placement.tasks), 2),
+        device=placement.devices[0],
+    )
 
 
 def resolve_engine(name: str, eagerly: bool) -> str:
@@ -137,9 +130,11 @@ __all__ = [
     "current_learning_rate",
     "default_seeds_from",
     "excluded_from_decay",
+    "explained_misfit",
     "innermost",
     "lookups",
     "make_engine",
+    "mean_logs",
     "refuse_engine",
     "refuse_misfit",
     "refuse_optimizer",

@@ -11,13 +11,13 @@ from typing import Any
 import keras
 import numpy as np
 
+from keras_amto.distribution import Scope
 from keras_amto.engines.building import answer
 from keras_amto.engines.building import build_network
 from keras_amto.engines.building import unchanged
 from keras_amto.engines.lookups import clone_sharing_lookups
 from keras_amto.engines.lookups import copy_lookups
 from keras_amto.engines.out_of_memory import is_out_of_memory
-from keras_amto.engines.variables import Scope
 
 
 def clone_network(

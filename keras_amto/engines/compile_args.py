@@ -7,7 +7,7 @@ from typing import Any
 
 import keras
 
-from keras_amto.engines.variables import Scope
+from keras_amto.distribution import Scope
 
 
 def clone_compile_args(

@@ -19,6 +19,8 @@ class Engine(abc.ABC):
 
     Every method is a function of its arguments: an engine may keep workers,
     traced functions and copies of data, but nothing that a result depends on.
+    Wherever it takes a replica or a task state, NumPy arrays serve in the place
+    of its own tensors, as they come from a backup.
     """
 
     @property
@@ -102,49 +104,3 @@ class Engine(abc.ABC):
         An optimizer with `use_ema=True` then puts the moving averages in the
         place of the trainable weights.
         """
-
-    def neighbours(self, num_tasks: int) -> Sequence[Sequence[int]]:
-        """Returns the tasks in groups: those that train in one process."""
-        return [range(num_tasks)]
-
-    def tasks_here(self, num_tasks: int) -> Sequence[int]:
-        """Returns the tasks that train in this process."""
-        return range(num_tasks)
-
-    def everywhere(self, replica: Replica) -> Replica:
-        """Returns the replica as one that every worker process holds."""
-        return replica
-
-    def settled(self, task: int, replica: Replica | None) -> Replica:
-        """Returns the replica as one that only the process of a task holds.
-
-        Args:
-            task: Integer, m.
-            replica: The replica, or `None` where another process has it.
-        """
-        if replica is None:
-            raise ValueError(
-                f"The network of task {task} is absent. Received: None. "
-                "Expected: its replica, in the one process that there is."
-            )
-        return replica
-
-    def any_of(self, flags: Sequence[bool]) -> list[bool]:
-        """Says which flags are set in any worker process."""
-        return list(flags)
-
-    @abc.abstractmethod
-    def to_arrays(self, replica: Replica) -> Replica:
-        """Returns the replica with NumPy arrays in the place of tensors."""
-
-    @abc.abstractmethod
-    def from_arrays(self, replica: Replica) -> Replica:
-        """Returns the replica that `to_arrays` was given, bit for bit."""
-
-    @abc.abstractmethod
-    def state_to_arrays(self, state: TaskState) -> TaskState:
-        """Returns the state with NumPy arrays in the place of tensors."""
-
-    @abc.abstractmethod
-    def state_from_arrays(self, state: TaskState) -> TaskState:
-        """Returns the state that `state_to_arrays` was given."""

@@ -6,7 +6,6 @@ from typing import Any
 
 import keras
 
-from keras_amto.cluster import LostWorkerError
 from keras_amto.engines.out_of_memory import is_out_of_memory
 
 
@@ -25,8 +24,6 @@ def explained_misfit(sample: Any, loss: Any, label: str = "") -> Iterator[None]:
     """
     try:
         yield
-    except LostWorkerError:
-        raise
     except Exception as error:
         if is_out_of_memory(error):
             raise

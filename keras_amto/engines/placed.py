@@ -7,24 +7,25 @@ from collections.abc import Sequence
 from typing import Any
 from typing import NamedTuple
 
-from keras_amto.engines.forwarding import ForwardingEngine
+from keras_amto.distribution import Placement
+from keras_amto.engines.engine import Engine
 from keras_amto.engines.host_data import HostData
 from keras_amto.engines.records import EvaluationJob
 from keras_amto.engines.records import Logs
 from keras_amto.engines.records import OnProgress
 from keras_amto.engines.records import Replica
+from keras_amto.engines.records import TaskState
 from keras_amto.engines.records import Trained
 from keras_amto.engines.records import TrainingJob
 from keras_amto.engines.tensorflow import TensorFlowEngine
 from keras_amto.engines.workers import WorkerFactory
-from keras_amto.placement import Placement
 from keras_amto.tasks import GrossSet
 from keras_amto.tasks import SampleSet
 
 _SECONDS_BETWEEN_REPORTS = 0.1
 
 
-class PlacedEngine(ForwardingEngine):
+class PlacedEngine(Engine):
     """Trains tasks on several devices, each in a thread of its own.
 
     Every device has a `TensorFlowEngine`: with one worker where master and
@@ -54,7 +55,30 @@ class PlacedEngine(ForwardingEngine):
             )
             for device in placement.devices
         }
-        super().__init__(self._engines[placement.devices[0]])
+        # What values are is the same for all; how to train is decided below.
+        self._first = self._engines[placement.devices[0]]
+
+    @property
+    def metrics(self) -> list[Any]:
+        return self._first.metrics
+
+    @property
+    def metric_names(self) -> list[str]:
+        return self._first.metric_names
+
+    def initial_replica(
+        self, weights: Sequence[Any], optimizer: Sequence[Any] | None = None
+    ) -> Replica:
+        return self._first.initial_replica(weights, optimizer)
+
+    def initial_task_state(self, task: int, seed: int) -> TaskState:
+        return self._first.initial_task_state(task, seed)
+
+    def without_metrics(self, state: TaskState) -> TaskState:
+        return self._first.without_metrics(state)
+
+    def finalize(self, replica: Replica) -> Replica:
+        return self._first.finalize(replica)
 
     def train(
         self,
@@ -171,8 +195,6 @@ def _side_by_side(
             part = parts[number][index]
             outcomes[number][index] = work(number, part, report)
 
-    if not queues:
-        return outcomes  # other worker processes have something to do
     with concurrent.futures.ThreadPoolExecutor(
         len(queues), thread_name_prefix="keras_amto_device"
     ) as executor:

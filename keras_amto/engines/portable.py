@@ -165,18 +165,6 @@ class PortableEngine(SequentialEngine):
         model.optimizer.finalize_variable_values(model.trainable_variables)
         return self._current()
 
-    def to_arrays(self, replica: Replica) -> Replica:
-        return replica
-
-    def from_arrays(self, replica: Replica) -> Replica:
-        return replica
-
-    def state_to_arrays(self, state: TaskState) -> TaskState:
-        return state
-
-    def state_from_arrays(self, state: TaskState) -> TaskState:
-        return state
-
     def _load(self, replica: Replica) -> None:
         _assign(self._worker.weights, replica.weights)
         _assign(self._worker.optimizer, replica.optimizer)

@@ -1,8 +1,11 @@
 """The values that an engine takes and returns."""
 
 from collections.abc import Callable
+from collections.abc import Sequence
 from typing import Any
 from typing import NamedTuple
+
+import numpy as np
 
 from keras_amto.tasks import BatchWindow
 from keras_amto.tasks import Samples
@@ -24,13 +27,10 @@ class Replica(NamedTuple):
             statistics such as those of batch normalisation.
         optimizer: One tensor for each optimizer variable but the learning rate,
             which belongs to the run and its callbacks.
-        home: Integer, the worker process that holds it; elsewhere the tuples
-            are empty. `None` for one that every process holds.
     """
 
     weights: tuple[Tensor, ...]
     optimizer: tuple[Tensor, ...]
-    home: int | None = None
 
 
 class TaskState(NamedTuple):
@@ -94,3 +94,13 @@ class Trained(NamedTuple):
     state: TaskState
     logs: Logs
     evaluated: tuple[Logs, ...] | None = None
+
+
+def mean_logs(logs: Sequence[Logs]) -> Logs:
+    """Averages the logs of several tasks, key by key."""
+
+    def mean(name: str) -> Any:
+        value = np.mean([entry[name] for entry in logs], axis=0)
+        return float(value) if np.ndim(value) == 0 else value
+
+    return {name: mean(name) for name in logs[0]}

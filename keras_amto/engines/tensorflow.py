@@ -98,8 +98,6 @@ class TensorFlowEngine(SequentialEngine):
         return TaskState(_tensors(seeds), self._fresh_metrics)
 
     def without_metrics(self, state: TaskState) -> TaskState:
-        if not state.metrics:
-            return state  # of a task that trains in another process
         # By the metrics' own `reset_state`, which may keep something.
         worker = self._workers[0]
         _assign(worker.metrics, state.metrics)
@@ -158,24 +156,6 @@ class TensorFlowEngine(SequentialEngine):
         )
         return _current(worker)
 
-    def to_arrays(self, replica: Replica) -> Replica:
-        return replica._replace(
-            weights=_arrays(replica.weights),
-            optimizer=_arrays(replica.optimizer),
-        )
-
-    def from_arrays(self, replica: Replica) -> Replica:
-        return replica._replace(
-            weights=_tensors(replica.weights),
-            optimizer=_tensors(replica.optimizer),
-        )
-
-    def state_to_arrays(self, state: TaskState) -> TaskState:
-        return TaskState(_arrays(state.seeds), _arrays(state.metrics))
-
-    def state_from_arrays(self, state: TaskState) -> TaskState:
-        return TaskState(_tensors(state.seeds), _tensors(state.metrics))
-
     def trace(self, kind: str, num_replicas: int, data: SampleSet) -> None:
         """Traces a graph before it is needed.
 
@@ -196,7 +176,7 @@ class TensorFlowEngine(SequentialEngine):
         for index, (worker, replica) in enumerate(
             zip(workers, replicas, strict=True)
         ):
-            if not _is_same(self._loaded[index], replica):
+            if self._loaded[index] is not replica:
                 self._loaded[index] = None
                 _assign(worker.weights, replica.weights)
                 _assign(worker.optimizer, replica.optimizer)
@@ -258,15 +238,6 @@ def _counting_from(done: int, on_progress: OnProgress) -> OnProgress:
     return lambda count: on_progress(done + count)
 
 
-def _is_same(one: Replica | None, other: Replica) -> bool:
-    """Whether two replicas are one, be it with another home."""
-    return (
-        one is not None
-        and one.weights is other.weights
-        and one.optimizer is other.optimizer
-    )
-
-
 def _read(variables: Sequence[keras.Variable]) -> tuple[Any, ...]:
     return tuple(v.value.read_value() for v in variables)
 
@@ -274,10 +245,6 @@ def _read(variables: Sequence[keras.Variable]) -> tuple[Any, ...]:
 def _assign(variables: Sequence[keras.Variable], values: Sequence[Any]) -> None:
     for variable, value in zip(variables, values, strict=True):
         variable.value.assign(value, read_value=False)
-
-
-def _arrays(tensors: Sequence[Any]) -> tuple[Any, ...]:
-    return tuple(tensor.numpy() for tensor in tensors)
 
 
 def _tensors_like(

@@ -1,15 +1,10 @@
-"""Keras variables: where they are made, as values, and as members of sets."""
+"""Keras variables as values, and as members of sets."""
 
-import contextlib
-from collections.abc import Callable
 from collections.abc import Iterable
 from typing import Any
 
 import keras
 import numpy as np
-
-# Makes the context in which variables are made.
-Scope = Callable[[], contextlib.AbstractContextManager[Any]]
 
 
 def to_numpy(variable: keras.Variable) -> Any:

@@ -13,13 +13,13 @@ import numpy as np
 
 from keras_amto.algorithm import Purpose
 from keras_amto.algorithm import random_stream
+from keras_amto.distribution import Scope
 from keras_amto.engines.cloning import clone_network
 from keras_amto.engines.compile_args import clone_compile_args
 from keras_amto.engines.misfit import explained_misfit
 from keras_amto.engines.optimizers import exclude_alike
 from keras_amto.engines.optimizers import replica_optimizer_variables
 from keras_amto.engines.out_of_memory import explained_out_of_memory
-from keras_amto.engines.variables import Scope
 from keras_amto.engines.variables import difference
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from keras_amto.arguments import wrong_type
-from keras_amto.finalists import Finalists
+from keras_amto.ledger import Finalists
 from keras_amto.plots.canvas import Axes
 from keras_amto.plots.canvas import axes_for
 from keras_amto.plots.canvas import heat_map

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 import keras_amto
-from keras_amto.backup.description import described
 from keras_amto.callbacks import states
+from keras_amto.fit.description import described
 from tests.backup.test_resumption import KillAt
 from tests.backup.test_resumption import Killed
 from tests.conftest import needs_tensorflow

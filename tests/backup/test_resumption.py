@@ -14,6 +14,7 @@ import time
 import keras
 import numpy as np
 import pytest
+from keras_amto.fitting import Fitting
 
 import keras_amto
 from keras_amto import running
@@ -24,7 +25,6 @@ from keras_amto.backup import keeper as keeper_module
 from keras_amto.backup import run_state
 from keras_amto.callbacks.states import states_of
 from keras_amto.engines import Engine
-from keras_amto.fitting import Fitting
 from tests.backup import training
 from tests.conftest import ROOT
 from tests.conftest import needs_tensorflow

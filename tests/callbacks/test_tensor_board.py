@@ -8,9 +8,9 @@ import sys
 import keras
 import numpy as np
 import pytest
+from keras_amto.callbacks.arrangement import arrange
 
 import keras_amto
-from keras_amto.callbacks.arrangement import arrange
 from keras_amto.callbacks.tensor_board_rounds import picture
 from tests.conftest import ROOT
 from tests.conftest import needs_tensorflow

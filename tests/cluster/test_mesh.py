@@ -8,7 +8,6 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
-
 from keras_amto.cluster import LostWorkerError
 from keras_amto.cluster import rendezvous
 from keras_amto.cluster.rendezvous import meet

@@ -167,9 +167,9 @@ def test_a_different_run_is_noticed():
 def test_master_and_shadow_are_a_paired_trial(engine):
     """From the same weights, both train to the same weights: same batches,
     same dropout masks."""
+    from keras_amto.distribution.placement import place
     from keras_amto.engines import WorkerFactory
     from keras_amto.engines import make_engine
-    from keras_amto.placement import place
     from keras_amto.tasks import TrainingBatches
     from keras_amto.tasks import read_gross_set
 

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 import keras_amto
+from keras_amto.distribution.placement import place
 from keras_amto.engines import TrainingJob
 from keras_amto.engines import WorkerFactory
 from keras_amto.engines import make_engine
 from keras_amto.engines import replica_optimizer_variables
 from keras_amto.optimizers import LinearPrediction
-from keras_amto.placement import place
 from keras_amto.tasks import TrainingBatches
 from keras_amto.tasks import read_gross_set
 from tests.conftest import ROOT

@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 
-from keras_amto.placement import place
+from keras_amto.distribution.placement import place
 
 
 def names(count):

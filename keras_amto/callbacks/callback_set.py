@@ -1,4 +1,4 @@
-"""Putting the callbacks of one `fit` in order."""
+"""The callbacks of one `fit`."""
 
 import dataclasses
 import numbers
@@ -13,17 +13,15 @@ from keras_amto.callbacks.population_backup import PopulationBackup
 from keras_amto.callbacks.round_callback import RoundCallback
 from keras_amto.callbacks.stock import ends_on_nan
 from keras_amto.callbacks.stock import listens_to_batches
-from keras_amto.callbacks.stock import looks_at_network
 from keras_amto.callbacks.stock import overrides_winner
 from keras_amto.callbacks.stock import refuse_unsupported
-from keras_amto.callbacks.stock import writes_files
 from keras_amto.callbacks.tensor_board_rounds import TensorBoardRounds
 
 _Kind = TypeVar("_Kind")
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Arrangement:
+class CallbackSet:
     """The callbacks that a user gave, and what follows from them.
 
     Attributes:
@@ -42,11 +40,6 @@ class Arrangement:
         return any(map(listens_to_batches, (self.settings, *self.others)))
 
     @property
-    def looks_at_network(self) -> bool:
-        """Whether a callback may want to see the champion."""
-        return any(map(looks_at_network, (self.settings, *self.others)))
-
-    @property
     def ends_on_nan(self) -> bool:
         """Whether a callback ends training where NaN comes up."""
         return ends_on_nan(self.others)
@@ -61,26 +54,16 @@ class Arrangement:
         """Whether a callback puts old weights back when training ends."""
         return any(map(overrides_winner, self.others))
 
-    def with_model(
-        self,
-        model: keras.Model,
-        verbose: Any,
-        epochs: int,
-        steps: int,
-        is_chief: bool = True,
+    def as_list(
+        self, model: keras.Model, verbose: Any, epochs: int, steps: int
     ) -> tuple[
         keras.callbacks.CallbackList, keras.callbacks.ProgbarLogger | None
     ]:
         """Makes the list that `fit` calls, and its progress bar.
 
-        The `AMTOCallback` comes first, the bar and the history last. In a
-        worker process that is not the chief, those that write files are absent.
+        The `AMTOCallback` comes first, the bar and the history last.
         """
-        callbacks = [
-            each
-            for each in (self.settings, *self.others)
-            if is_chief or not writes_files(each)
-        ]
+        callbacks = [self.settings, *self.others]
         callbacks += [
             TensorBoardRounds(each.log_dir)
             for each in callbacks
@@ -100,7 +83,7 @@ class Arrangement:
         ), logger
 
 
-def arrange(callbacks: Any, verbose: Any) -> Arrangement:
+def read_callbacks(callbacks: Any, verbose: Any) -> CallbackSet:
     """Reads what a user gave as `callbacks`.
 
     Args:
@@ -109,7 +92,7 @@ def arrange(callbacks: Any, verbose: Any) -> Arrangement:
         verbose: `"auto"`, 0, 1 or 2.
 
     Returns:
-        An `Arrangement`.
+        A `CallbackSet`.
 
     Raises:
         TypeError: if something is not a callback.
@@ -129,7 +112,7 @@ def arrange(callbacks: Any, verbose: Any) -> Arrangement:
         given = [] if callbacks is None else keras.tree.flatten(callbacks)
     refuse_unsupported(given)
     settings = _only(given, AMTOCallback) or AMTOCallback(patience=None)
-    return Arrangement(
+    return CallbackSet(
         settings=settings,
         backup=_only(given, PopulationBackup),
         others=[each for each in given if not isinstance(each, AMTOCallback)],

@@ -13,6 +13,7 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
+from keras_amto.amto import RunState
 from keras_amto.arguments import check_integer
 from keras_amto.arguments import check_optional_integer
 from keras_amto.arguments import check_share
@@ -125,6 +126,24 @@ class FitPlan:
     def close(self) -> None:
         """Stops reading ahead."""
         self.data.close()
+
+    def refuse_fewer_epochs(self, run: RunState) -> None:
+        """Raises where training would have ended before a backup.
+
+        Args:
+            run: The state that was backed up.
+        """
+        made = run.step - self.first_step
+        left = self.epochs.total_steps - made
+        # A round that is under way would have been cut short.
+        if left < 0 or (left == 0 and run.round_start is not None):
+            raise ValueError(
+                "The backup holds more training than `epochs` asks for. "
+                f"Received: epochs={self.epochs.numbers.stop}, that is "
+                f"{self.epochs.total_steps} steps, and a backup of step "
+                f"{made}. Expected: as many epochs as when the backup was "
+                "made, or more."
+            )
 
     def validates_after(self, epoch: int) -> bool:
         """Says whether an epoch ends with a validation, as in Keras."""

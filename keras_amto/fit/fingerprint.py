@@ -8,10 +8,10 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_amto.backup.description import described
 from keras_amto.callbacks import AMTOCallback
 from keras_amto.engines import excluded_from_decay
-from keras_amto.planning import FitPlan
+from keras_amto.fit.description import described
+from keras_amto.fit.plan import FitPlan
 from keras_amto.tasks import Samples
 
 _DECIDING = (
@@ -30,7 +30,6 @@ def fingerprint(
     steps_per_execution: int,
     engine: str,
     callback: AMTOCallback,
-    step: int,
     augment: Any = None,
 ) -> dict[str, Any]:
     """Returns all that decides the result of a `fit`, by name.
@@ -42,7 +41,6 @@ def fingerprint(
         steps_per_execution: Integer, likewise.
         engine: The name of the engine that trains.
         callback: When it stops, and what it returns.
-        step: Integer, the steps that were made before it.
         augment: What its training batches go through, or `None`.
 
     Returns:
@@ -72,7 +70,7 @@ def fingerprint(
         "steps_per_epoch": plan.steps_per_epoch,
         "initial_epoch": plan.epochs.numbers.start,
         "shuffle": plan.shuffle,
-        "first_step": step,
+        "first_step": plan.first_step,
         "data_size": plan.data.size,
         "data": plan.data.digest,  # with weights of samples and classes
         "validation_freq": freq if isinstance(freq, int) else sorted(set(freq)),

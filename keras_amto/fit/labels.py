@@ -5,7 +5,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_amto.planning import FitPlan
+from keras_amto.fit.plan import FitPlan
 from keras_amto.tasks import SampleSet
 
 

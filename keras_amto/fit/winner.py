@@ -11,9 +11,9 @@ from keras_amto.engines import Engine
 from keras_amto.engines import EvaluationJob
 from keras_amto.engines import Logs
 from keras_amto.engines import Replica
-from keras_amto.finalists import Finalists
-from keras_amto.planning import FitPlan
-from keras_amto.progress import Progress
+from keras_amto.fit.plan import FitPlan
+from keras_amto.fit.progress import Progress
+from keras_amto.ledger import Finalists
 from keras_amto.tasks import Samples
 
 
@@ -55,22 +55,19 @@ def _evaluate_all(
     progress: Progress,
 ) -> list[list[Logs]]:
     """The logs of every candidate on every set."""
-    logs: list[list[Logs]] = [[] for _ in candidates]
-    pairs, jobs = [], []
-    for neighbours in engine.neighbours(len(candidates)):
-        # Two at a time, as an engine takes a master and its shadow: the first
-        # two where the first task trains, and so on.
-        for place, i in enumerate(range(0, len(neighbours), 2)):
-            pair = neighbours[i : i + 2]
-            replicas = tuple(candidates[task] for task in pair)
-            for samples in sets:
-                pairs.append(pair)
-                jobs.append(EvaluationJob(neighbours[place], replicas, samples))
+    # Two at a time, as an engine takes a master and its shadow.
+    pairs = [candidates[i : i + 2] for i in range(0, len(candidates), 2)]
+    jobs = [
+        EvaluationJob(task, tuple(pair), samples)
+        for task, pair in enumerate(pairs)
+        for samples in sets
+    ]
     with progress.selecting(len(jobs)) as on_progress:
         outcomes = engine.evaluate(jobs, on_progress)
-    for pair, of_pair in zip(pairs, outcomes, strict=True):
-        for task, entry in zip(pair, of_pair, strict=True):
-            logs[task].append(entry)
+    logs: list[list[Logs]] = []
+    for number, pair in enumerate(pairs):
+        of_pair = outcomes[number * len(sets) : (number + 1) * len(sets)]
+        logs += [[each[i] for each in of_pair] for i in range(len(pair))]
     return logs
 
 

@@ -1,22 +1,28 @@
-"""What a `tf.distribute.Strategy` says about devices and worker processes."""
+"""What a `tf.distribute.Strategy` says about devices."""
 
 import contextlib
 import sys
+from collections.abc import Callable
 from collections.abc import Iterator
 from typing import Any
 
 import keras
 
-from keras_amto.cluster import Cluster
-from keras_amto.engines import Scope
-from keras_amto.placement import Placement
-from keras_amto.placement import place
+from keras_amto.distribution.placement import Placement
+from keras_amto.distribution.placement import place
+
+Scope = Callable[[], contextlib.AbstractContextManager[Any]]
 
 _REFUSED = {
     "ParameterServerStrategy": (
         "keeps one set of variables on servers, which workers update whenever "
         "they are ready; AMTO's replicas are networks of their own, which have "
         "made the same steps when they are compared"
+    ),
+    "MultiWorkerMirroredStrategy": (
+        "runs the whole script in every process; AMTO's script runs in one, "
+        "which uses the devices of the others: see "
+        "keras_amto.distribution.connect"
     ),
     "TPUStrategy": (
         "runs one program on all cores at once; AMTO's workers step apart from "
@@ -64,7 +70,7 @@ def resolve_strategy(strategy: Any) -> Any:
                 f"A {name} {reason}. "
                 f"Received: strategy={strategy!r}. "
                 "Expected: tf.distribute.OneDeviceStrategy, MirroredStrategy "
-                "or MultiWorkerMirroredStrategy."
+                "or what keras_amto.distribution.connect returns."
             )
     return strategy
 
@@ -97,25 +103,11 @@ def outside_scope() -> Iterator[None]:
         yield
 
 
-def cluster_of(strategy: Any) -> Cluster | None:
-    """Returns the worker processes of a strategy, `None` for this one alone."""
-    resolver = getattr(strategy, "cluster_resolver", None)
-    # Of those that are not refused only the multi-worker strategy has one, and
-    # without TF_CONFIG it is empty.
-    if resolver is None:
-        return None
-    cluster = Cluster(strategy)
-    return cluster if len(cluster.names) > 1 else None
-
-
-def placement_under(
-    strategy: Any, cluster: Cluster | None, num_tasks: int, engine: str
-) -> Placement:
+def placement_under(strategy: Any, num_tasks: int, engine: str) -> Placement:
     """Lays the tasks over the devices of a strategy.
 
     Args:
         strategy: What `resolve_strategy` returned.
-        cluster: What `cluster_of` returned.
         num_tasks: Integer, M.
         engine: `"tensorflow"`, or `"portable"`, which trains where Keras does.
 
@@ -134,13 +126,11 @@ def placement_under(
                 "Expected: no strategy, or backend='tensorflow' without "
                 "run_eagerly and without engine='portable'."
             )
-        return place(num_tasks, [[f"{keras.config.backend()} default"]])
+        return place(num_tasks, [f"{keras.config.backend()} default"])
     import tensorflow as tf
 
     if strategy is None:
         devices = tf.config.list_logical_devices("GPU")
         names = [device.name for device in devices] or ["/device:CPU:0"]
-        return place(num_tasks, [names])
-    if cluster is not None:
-        return place(num_tasks, cluster.devices, cluster.rank)
-    return place(num_tasks, [strategy.extended.worker_devices])
+        return place(num_tasks, names)
+    return place(num_tasks, strategy.extended.worker_devices)

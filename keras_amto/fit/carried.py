@@ -1,0 +1,151 @@
+"""What an `AMTOModel` carries from one `fit` to the next."""
+
+import contextlib
+import dataclasses
+from collections.abc import Callable
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import numpy as np
+import numpy.typing as npt
+
+from keras_amto.amto import RunState
+from keras_amto.distribution import Placement
+from keras_amto.distribution import Scope
+from keras_amto.distribution import current_scope
+from keras_amto.distribution import placement_under
+from keras_amto.engines import Engine
+from keras_amto.engines import Replica
+from keras_amto.engines import innermost
+from keras_amto.engines import reset_optimizer
+from keras_amto.engines import resolve_engine
+from keras_amto.fit.shown import ShownNetwork
+from keras_amto.ledger import Finalists
+from keras_amto.settings import Settings
+from keras_amto.tasks import Task
+
+Weights = list[npt.NDArray[Any]]
+
+
+@dataclasses.dataclass
+class Carried:
+    """What a model was made of, and what its last `compile` and `fit` left.
+
+    A plain object, so that Keras neither tracks nor saves what it holds: a
+    saved `AMTOModel` holds the winner alone.
+
+    Attributes:
+        network: The network that answers for the model.
+        model_fn: The function that returned it, or `None`.
+        settings: The constructor's settings.
+        strategy: The `tf.distribute.Strategy` whose devices train, or `None`.
+        augment: What training batches go through, or `None`.
+        shown: The network and the optimizer that answer for the model.
+        given_digest: That of the network as `model_fn` returned it, `None`
+            where it was not built then.
+        compile_args: Keyword arguments of the last `compile`.
+        scope: Makes the scope of a strategy in which `compile` was called.
+        engine: The engine, `None` until a `fit` needs one.
+        run: The state of the tasks, `None` before the first `fit`. Inside a
+            round only while `fit` runs.
+        tasks: The tasks of the last `fit`.
+        finalists: The table of the last `fit`, or `None`.
+        inputs: What the network takes, as symbolic tensors, or `None`.
+        fitted: What the data looked like that the engine has trained on.
+    """
+
+    network: keras.Model
+    model_fn: Callable[[], keras.Model] | None
+    settings: Settings
+    strategy: Any = None
+    augment: Callable[..., Any] | None = None
+    shown: ShownNetwork = dataclasses.field(init=False)
+    given_digest: str | None = None
+    compile_args: dict[str, Any] = dataclasses.field(default_factory=dict)
+    scope: Scope = contextlib.nullcontext
+    engine: Engine | None = None
+    run: RunState | None = None
+    tasks: tuple[Task, ...] = ()
+    finalists: Finalists | None = None
+    inputs: Any = None
+    fitted: Any = None
+
+    def __post_init__(self) -> None:
+        self.shown = ShownNetwork(self.network)
+        if self.model_fn is not None and self.network.built:
+            self.given_digest = self.shown.digest()
+
+    @property
+    def engine_name(self) -> str:
+        """`"portable"` or `"tensorflow"`: who trains."""
+        eagerly = bool(self.compile_args.get("run_eagerly"))
+        return resolve_engine(self.settings.engine, eagerly)
+
+    @property
+    def placement(self) -> Placement:
+        """Which task runs where."""
+        return placement_under(
+            self.strategy, self.settings.num_tasks, self.engine_name
+        )
+
+    def compile(self, compile_args: dict[str, Any]) -> None:
+        """Takes new arguments of `compile`.
+
+        Tasks keep their weights, as a Keras model does, and get new optimizers.
+        An optimizer that is given again is reset.
+        """
+        if self.run is not None:
+            self.run = dataclasses.replace(
+                self.run,
+                masters=tuple(
+                    Replica(tuple(weights), ())
+                    for weights in map(_arrays, self.run.masters)
+                ),
+            )
+        optimizer, before = compile_args["optimizer"], self.shown.optimizer
+        if before is not None and innermost(optimizer) is innermost(before):
+            reset_optimizer(optimizer, self.network.trainable_variables)
+        self.shown.optimizer = optimizer
+        self.compile_args = compile_args
+        self.scope = current_scope()
+        self.engine = self.fitted = None
+
+    def get_weights(self, task: int) -> Weights:
+        """Returns copies of a master's weights as of the last round."""
+        if self.run is None:
+            raise ValueError(
+                "The tasks have no networks yet. Received: task "
+                f"{task} before any `fit`. Expected: a call of `fit` first."
+            )
+        return _arrays(self.run.last_round.masters[task])
+
+    def set_weights(self, task: int, weights: Sequence[Any]) -> None:
+        """Replaces a master's weights, between two rounds."""
+        old = self.get_weights(task)
+        run = self.run
+        if run is None or run.round_start is not None:
+            raise ValueError(
+                "A round is under way, at whose end the masters are replaced. "
+                f"Received: weights for task {task}. Expected: a call between "
+                "two rounds, as from `RoundCallback.on_round_end`."
+            )
+        shapes = [np.shape(weight) for weight in weights]
+        if shapes != [weight.shape for weight in old]:
+            raise ValueError(
+                f"The weights do not fit the network of task {task}. "
+                f"Received: shapes {shapes}. "
+                f"Expected: shapes {[weight.shape for weight in old]}."
+            )
+        masters = list(run.masters)
+        masters[task] = masters[task]._replace(
+            weights=tuple(
+                np.array(new, dtype=like.dtype)
+                for new, like in zip(weights, old, strict=True)
+            )
+        )
+        self.run = run.with_masters(masters)
+
+
+def _arrays(replica: Replica) -> Weights:
+    return [np.array(weight) for weight in replica.weights]

@@ -1,0 +1,258 @@
+"""What Keras' callbacks see of a run."""
+
+import dataclasses
+from typing import Any
+
+import keras
+
+from keras_amto.amto import Listener
+from keras_amto.amto import Problem
+from keras_amto.amto import RunState
+from keras_amto.amto import validate
+from keras_amto.backup import BackupKeeper
+from keras_amto.callbacks.callback_set import CallbackSet
+from keras_amto.callbacks.round_callback import RoundCallback
+from keras_amto.callbacks.states import restore_states
+from keras_amto.callbacks.states import states_of
+from keras_amto.engines import EvaluationJob
+from keras_amto.engines import Logs
+from keras_amto.engines import Replica
+from keras_amto.engines import current_learning_rate
+from keras_amto.engines import mean_logs
+from keras_amto.fit.carried import Carried
+from keras_amto.fit.plan import FitPlan
+from keras_amto.fit.progress import Progress
+from keras_amto.schedule import Execution
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class FitState:
+    """All that a `fit` is made of between two executions: what is backed up.
+
+    Attributes:
+        run: The state of Algorithm 1.
+        shown: What the model shows, `None` before it shows anything of `fit`.
+        learning_rate: Float, what callbacks have made of it, or `None`.
+        epoch_logs: The logs of the last epoch, `None` before its end.
+        epochs: The epochs of Keras' `History`.
+        history: Its logs.
+        callbacks: The state of each callback that has any, by position.
+    """
+
+    run: RunState
+    shown: Replica | None
+    learning_rate: float | None
+    epoch_logs: Logs | None
+    epochs: list[int]
+    history: dict[str, list[Any]]
+    callbacks: dict[str, Any]
+
+
+class KerasEvents(Listener):
+    """Tells Keras' callbacks, the progress bar and backups of a run.
+
+    Args:
+        plan: What the `fit` does.
+        problem: What Algorithm 1 works on.
+        carried: What the model carries; it follows the run.
+        model: The `AMTOModel` that callbacks see.
+        callbacks: The user's callbacks.
+        callback_list: All callbacks, as Keras calls them.
+        progress: Moves the progress bar.
+        keeper: Keeps backups, or `None`.
+    """
+
+    def __init__(
+        self,
+        plan: FitPlan,
+        problem: Problem,
+        carried: Carried,
+        model: keras.Model,
+        callbacks: CallbackSet,
+        callback_list: keras.callbacks.CallbackList,
+        progress: Progress,
+        keeper: BackupKeeper | None,
+    ) -> None:
+        self._plan = plan
+        self._problem = problem
+        self._carried = carried
+        self._model = model
+        self._given = callbacks
+        self._callbacks = callback_list
+        self._progress = progress
+        self._keeper = keeper
+        self._batch = 0  # of the execution under way, within its epoch
+        self._training_logs: Logs = {}
+        self._before_cut: FitState | None = None
+        #: The logs of the last epoch, `None` if there was none.
+        self.epoch_logs: Logs | None = None
+
+    def capture(self, run: RunState) -> FitState:
+        """Returns all that the `fit` is made of."""
+        history = self._model.history
+        return FitState(
+            run=run,
+            shown=self._carried.shown.replica,
+            learning_rate=current_learning_rate(self._model.optimizer),
+            epoch_logs=self.epoch_logs,
+            epochs=list(history.epoch),
+            history={k: list(v) for k, v in history.history.items()},
+            callbacks=states_of(self._callbacks.callbacks),
+        )
+
+    def restore(self, state: FitState) -> RunState:
+        """Goes on from a backup, after `on_train_begin`."""
+        restore_states(self._callbacks.callbacks, state.callbacks)
+        if state.shown is not None:
+            self._carried.shown.show(state.shown)
+        if state.learning_rate is not None:
+            self._model.optimizer.learning_rate = state.learning_rate
+        self.epoch_logs = state.epoch_logs
+        history = self._model.history
+        history.epoch = list(state.epochs)
+        history.history = dict(state.history)
+        self._carried.run = state.run
+        return state.run
+
+    def before(self, run: RunState, execution: Execution) -> RunState:
+        self._before_cut = None
+        if self._keeper is not None and execution.cuts_round:
+            # With more epochs the round would go on: where they may be added
+            # later, training continues from here.
+            self._before_cut = self.capture(run)
+        self._batch = execution.batch
+        self._carried.run = run
+        if execution.starts_epoch:
+            fresh = map(self._problem.engine.without_metrics, run.task_states)
+            run = dataclasses.replace(run, task_states=tuple(fresh))
+            self._carried.run = run
+            self._callbacks.on_epoch_begin(execution.epoch)
+            self._progress.begin_epoch()
+        if execution.starts_round:
+            for callback in self._round_callbacks():
+                callback.on_round_begin(run.round)
+        # Between two rounds, callbacks may have set weights of tasks.
+        run = self._current(run)
+        self._callbacks.on_train_batch_begin(execution.batch)
+        return run
+
+    def learning_rate(self) -> float | None:
+        # Read for every execution: callbacks may have set it.
+        return current_learning_rate(self._model.optimizer)
+
+    def progress(self, done: float) -> None:
+        self._progress.training(self._batch, done)
+
+    def tick(self, done: float) -> None:
+        self._progress.tick()
+
+    def after(self, run: RunState, execution: Execution, logs: Logs) -> None:
+        self._carried.run = run
+        self._training_logs = logs
+        steps = execution.steps
+        if self._given.listens_to_batches:
+            self._show_champion(run)  # somebody looks
+            whole = self._model.steps_per_execution
+            if execution.ends_epoch and execution.batch % whole == 0:
+                steps = whole  # as in Keras, whose last one counts in full
+        last = execution.batch + steps - 1
+        self._callbacks.on_train_batch_end(last, logs)
+
+    def round_ended(self, run: RunState) -> RunState:
+        record = run.records[-1]
+        before = self._current(run)
+        if self._keeper is not None:
+            self._keeper.append(record)
+        if run.champion is None:
+            # The masters of before are worth more than those of now.
+            run = run.with_masters(before.last_round.masters)
+        self._carried.run = run
+        if run.champion is None:
+            if not self._given.ends_on_nan:
+                raise RuntimeError(
+                    f"All {run.num_tasks} tasks have diverged: after round "
+                    f"{record.round} (step {record.step}) no validation loss "
+                    "is finite. Received: master losses "
+                    f"{record.master_losses.tolist()}. Expected: at least one "
+                    "finite loss; lower the learning rate, or look for NaN in "
+                    "the data. The model keeps its last champion, and the "
+                    "tasks keep the networks of the round before."
+                )
+            self._model.stop_training = True
+        if self._given.follows_rounds:
+            self._show_champion(run)  # somebody looks
+        for callback in self._round_callbacks():
+            callback.on_round_end(record.round, record)
+        return self._current(run)
+
+    def epoch_ended(self, run: RunState, execution: Execution) -> RunState:
+        logs = dict(self._training_logs)
+        if self._plan.validates_after(execution.epoch):
+            run, validation = self._validated(run)
+            logs |= {f"val_{k}": v for k, v in validation.items()}
+        else:
+            self._show_champion(run)
+        begin = run.step - execution.batch - execution.steps
+        logs["transfers"] = sum(
+            int(each.accepted.sum())
+            for each in run.records
+            if each.step > begin
+        )
+        self._progress.end_epoch()
+        self.epoch_logs = logs
+        self._callbacks.on_epoch_end(execution.epoch, logs)
+        return self._current(run)
+
+    def stops(self) -> bool:
+        return bool(self._model.stop_training)
+
+    def save(self, run: RunState, execution: Execution) -> None:
+        keeper = self._keeper
+        if keeper is None:
+            return
+        made = run.step - self._plan.first_step
+        is_due = self._before_cut is None and keeper.is_due(
+            made, execution.ends_round, execution.ends_epoch
+        )
+        terminated = keeper.terminated
+        if is_due or terminated:
+            keeper.save(run.step, self._before_cut or self.capture(run))
+        if terminated:
+            keeper.leave()
+
+    def _current(self, run: RunState) -> RunState:
+        """The state that the model carries: callbacks may have changed it."""
+        return self._carried.run or run
+
+    def _validated(self, run: RunState) -> tuple[RunState, Logs]:
+        """The epoch's validation, with the hooks that Keras calls for it."""
+        self._callbacks.on_test_begin()
+        run = validate(run, self._problem, self.tick)
+        self._carried.run = run
+        batch = 0
+        sets, known = self._problem.validation_sets, run.validation_logs
+        for samples, (logs, *_) in zip(sets, known, strict=True):
+            self._callbacks.on_test_batch_begin(batch)
+            batch += len(samples.batches)
+            self._callbacks.on_test_batch_end(batch - 1, logs)
+        self._show_champion(run)
+        mean = mean_logs([logs for logs, *_ in known])
+        clean = self._plan.validation_data
+        if clean is not None:
+            task = run.champion or 0  # any, where all have diverged
+            job = EvaluationJob(task, (run.masters[task],), clean)
+            ((mean,),) = self._problem.engine.evaluate([job], self.tick)
+        self._callbacks.on_test_end(mean)
+        return run, mean
+
+    def _show_champion(self, run: RunState) -> None:
+        """Lets the model answer with the master of lowest known loss.
+
+        Where all masters have diverged, it stays as it is.
+        """
+        if run.champion is not None:
+            self._carried.shown.show(run.masters[run.champion])
+
+    def _round_callbacks(self) -> list[RoundCallback]:
+        callbacks = self._callbacks.callbacks
+        return [each for each in callbacks if isinstance(each, RoundCallback)]

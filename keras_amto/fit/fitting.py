@@ -1,0 +1,166 @@
+"""One `fit`, from its plan to its winner."""
+
+import contextlib
+
+import keras
+
+from keras_amto.algorithm import Patience
+from keras_amto.amto import Problem
+from keras_amto.amto import RunState
+from keras_amto.amto import optimize
+from keras_amto.backup import BackupKeeper
+from keras_amto.backup import BackupStore
+from keras_amto.callbacks.callback_set import CallbackSet
+from keras_amto.callbacks.states import append_to_files
+from keras_amto.engines import Engine
+from keras_amto.engines import Replica
+from keras_amto.engines import TaskState
+from keras_amto.fit.carried import Carried
+from keras_amto.fit.events import FitState
+from keras_amto.fit.events import KerasEvents
+from keras_amto.fit.fingerprint import fingerprint
+from keras_amto.fit.labels import refuse_labels
+from keras_amto.fit.plan import FitPlan
+from keras_amto.fit.progress import Progress
+from keras_amto.fit.refusals import refuse_misfits
+from keras_amto.fit.refusals import refuse_non_finite
+from keras_amto.fit.refusals import refuse_text
+from keras_amto.fit.start import start
+from keras_amto.fit.winner import select_winner
+from keras_amto.fit.winner import selection_metric
+from keras_amto.ledger import Record
+from keras_amto.schedule import executions
+
+#: What a backup is made of.
+RECORDS = (FitState, RunState, Replica, TaskState, Patience, Record)
+
+
+def run_fit(
+    plan: FitPlan,
+    model: keras.Model,
+    carried: Carried,
+    callbacks: CallbackSet,
+    verbose: str | int,
+) -> None:
+    """Trains the tasks, selects the winner, and lets the model show it.
+
+    Args:
+        plan: What to do.
+        model: The compiled `AMTOModel` that callbacks see.
+        carried: What it carries from one `fit` to the next.
+        callbacks: The user's callbacks.
+        verbose: As in `fit`.
+
+    Raises:
+        ValueError: if the data or the model cannot be used.
+        RuntimeError: if all tasks have diverged.
+    """
+    refuse_text(plan)
+    sample = plan.sample_batch()
+    engine, run = start(carried, sample)
+    refuse_labels(plan, carried.network, carried.compile_args["loss"])
+    model.built = True  # callbacks may save it
+    keeper = _keeper(plan, model, carried, callbacks)
+    if not callbacks.ends_on_nan:
+        refuse_non_finite(plan, engine, run, model.optimizer)
+    refuse_misfits(plan, sample, carried, engine)
+    settings = callbacks.settings
+    metric = selection_metric(settings.selection_metric, engine.metric_names)
+    carried.tasks = plan.tasks
+    callback_list, logger = callbacks.as_list(
+        model, verbose, plan.epochs.last_number(), plan.steps_per_epoch
+    )
+    progress = Progress(logger, plan.settings.num_tasks)
+    problem = _problem(plan, engine, settings.min_delta)
+    events = KerasEvents(
+        plan,
+        problem,
+        carried,
+        model,
+        callbacks,
+        callback_list,
+        progress,
+        keeper,
+    )
+    model.stop_training = False
+    try:
+        with keeper or contextlib.nullcontext():
+            state = None if keeper is None else keeper.load()
+            if state is not None:
+                plan.refuse_fewer_epochs(state.run)
+                append_to_files(callbacks.others)
+            callback_list.on_train_begin()
+            if state is not None:
+                run = events.restore(state)
+            if keeper is not None:
+                keeper.begin_ledger(run.records)
+            schedule = executions(
+                plan.epochs,
+                plan.settings.transfer_interval,
+                steps_per_execution=(
+                    model.steps_per_execution
+                    if callbacks.listens_to_batches
+                    else None
+                ),
+                stop_every=None if keeper is None else keeper.every,
+                first_step=run.step - plan.first_step,
+            )
+            run = optimize(run, problem, schedule, events)
+            logs = events.epoch_logs
+            if logs is not None:
+                candidates = run.masters
+                if settings.restore_best_weights:
+                    candidates = run.best
+                winner, carried.finalists = select_winner(
+                    plan, engine, candidates, metric, progress
+                )
+                carried.shown.show(winner)
+            callback_list.on_train_end(logs)
+            if logs is not None and callbacks.overrides_winner:
+                carried.shown.show(winner)
+    finally:
+        if carried.run is not None:
+            carried.run = carried.run.last_round
+        carried.shown.remember()
+
+
+def _problem(plan: FitPlan, engine: Engine, min_delta: float) -> Problem:
+    settings = plan.settings
+    tasks = range(settings.num_tasks)
+    return Problem(
+        engine=engine,
+        data=plan.training_data,
+        batches=tuple(map(plan.training_batches, tasks)),
+        validation_sets=tuple(map(plan.validation_samples, tasks)),
+        seed=settings.seed,
+        selection=settings.selection,
+        relationship_decay=settings.relationship_decay,
+        min_delta=min_delta,
+    )
+
+
+def _keeper(
+    plan: FitPlan,
+    model: keras.Model,
+    carried: Carried,
+    callbacks: CallbackSet,
+) -> BackupKeeper | None:
+    """What keeps the backups of a fit, where the user wants any."""
+    backup = callbacks.backup
+    if backup is None:
+        return None
+    identity = fingerprint(
+        plan,
+        carried.network,
+        carried.compile_args,
+        model.steps_per_execution,
+        carried.engine_name,
+        callbacks.settings,
+        carried.augment,
+    )
+    return BackupKeeper(
+        BackupStore(backup.backup_dir, backup.keep, RECORDS),
+        backup.save_freq,
+        backup.delete_checkpoint,
+        identity,
+    )

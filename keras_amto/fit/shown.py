@@ -1,0 +1,69 @@
+"""What a model shows: the network and the optimizer that answer for it."""
+
+import hashlib
+from typing import Any
+
+import keras
+import numpy as np
+
+from keras_amto.engines import Replica
+from keras_amto.engines import replica_optimizer_variables
+from keras_amto.engines import to_numpy
+
+
+class ShownNetwork:
+    """The network that answers for an `AMTOModel`, and its optimizer.
+
+    During `fit` it holds a copy of the champion, afterwards the winner.
+
+    Args:
+        network: The network, `AMTOModel.best_model`.
+
+    Attributes:
+        network: The same.
+        optimizer: That of the last `compile`, `None` before.
+        replica: What was last shown, `None` before anything was.
+    """
+
+    def __init__(self, network: keras.Model) -> None:
+        self.network = network
+        self.optimizer: keras.optimizers.Optimizer | None = None
+        self.replica: Replica | None = None
+        self._digest = ""
+
+    def show(self, replica: Replica) -> None:
+        """Puts a replica into the network and the optimizer."""
+        variables = (*self.network.weights, *self._optimizer_variables())
+        values = (*replica.weights, *replica.optimizer)
+        for variable, value in zip(variables, values, strict=True):
+            variable.assign(value)
+        self.replica = replica
+
+    def optimizer_values(self) -> list[Any]:
+        """Returns copies of what belongs to a replica of the optimizer."""
+        return [to_numpy(v) for v in self._optimizer_variables()]
+
+    def optimizer_has_trained(self) -> bool:
+        """Returns whether the optimizer has made steps."""
+        iterations = getattr(self.optimizer, "iterations", 0)
+        return float(keras.ops.convert_to_numpy(iterations)) > 0
+
+    def digest(self) -> str:
+        """Returns a short text that other weights have another of."""
+        digest = hashlib.sha256()
+        for variable in self.network.weights:
+            digest.update(np.ascontiguousarray(to_numpy(variable)).data)
+        return digest.hexdigest()
+
+    def remember(self) -> None:
+        """Takes the weights for those that `fit` has left."""
+        self._digest = self.digest()
+
+    def was_changed(self) -> bool:
+        """Returns whether somebody has changed the weights since `remember`."""
+        return self.digest() != self._digest
+
+    def _optimizer_variables(self) -> tuple[keras.Variable, ...]:
+        if self.optimizer is None:
+            return ()
+        return replica_optimizer_variables(self.optimizer)
