@@ -42,8 +42,6 @@ DATA: dict[str, Callable[[], tuple]] = {
 class Clock(keras_amto.callbacks.RoundCallback):
     """Times rounds from end to end."""
 
-    reads_network = False
-
     def __init__(self) -> None:
         super().__init__()
         self.ends: list[float] = []

@@ -82,7 +82,7 @@ def test_an_eager_model_trains_by_the_portable_engine():
     model = keras_amto.AMTOModel(mlp(), 2, transfer_interval=2, seed=0)
     compiled(model, run_eagerly=True)
     model.fit(x[:20], y[:20], batch_size=8, verbose=0)
-    assert type(model._session.engine).__name__ == "PortableEngine"
+    assert type(model._carried.engine).__name__ == "PortableEngine"
 
 
 @needs_tensorflow

@@ -87,8 +87,8 @@ def test_master_and_shadow_see_the_same_and_tasks_do_not(augment, engine):
     np.testing.assert_array_equal(first.master_losses, first.shadow_losses)
     x, y = digit_images(60, 8)
     data, _ = read_gross_set(x, y)
-    session = model._session
-    one, other = session.population.states
+    session = model._carried
+    one, other = session.population.task_states
     assert len(one.seeds) == 1
     assert not np.array_equal(np.array(one.seeds[0]), np.array(other.seeds[0]))
     augmentation = Augmentation(augment(), data.sample(4))
@@ -144,12 +144,12 @@ def test_the_draws_do_not_change_those_of_the_model():
     dropout = network(keras.layers.Dropout(0.3))
     plain = fit(None, model=dropout)
     same = fit(lambda x: x, model=network(keras.layers.Dropout(0.3)))
-    assert plain._session.population is not None
+    assert plain._carried.run is not None
     np.testing.assert_allclose(losses(plain), losses(same), atol=1e-6)
     seeded = fit(noisy, model=network(keras.layers.Dropout(0.3)))
     for a, b in zip(
-        plain._session.population.states,
-        seeded._session.population.states,
+        plain._carried.run.task_states,
+        seeded._carried.run.task_states,
         strict=True,
     ):
         np.testing.assert_array_equal(a.seeds[0], b.seeds[0])
@@ -198,7 +198,7 @@ def test_it_is_saved_with_the_model(augment, tmp_path):
     model = fit(augment())
     model.save(tmp_path / "model.keras")
     loaded = keras.models.load_model(tmp_path / "model.keras")
-    saved = loaded._session.augment
+    saved = loaded._carried.augment
     assert saved is noisy or isinstance(saved, keras.layers.RandomFlip)
 
 
@@ -206,7 +206,7 @@ def test_a_function_that_is_not_registered_is_left_out(tmp_path):
     model = fit(brighter)
     model.save(tmp_path / "model.keras")
     loaded = keras.models.load_model(tmp_path / "model.keras")
-    assert loaded._session.augment is None
+    assert loaded._carried.augment is None
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 import keras_amto
-from keras_amto import running
 from keras_amto.engines import EvaluationJob
+from keras_amto.fit import fitting
 from keras_amto.tasks import Samples
 from keras_amto.tasks import in_order
 from keras_amto.tasks import read_gross_set
@@ -53,8 +53,8 @@ def test_evaluation_depends_on_replica_and_samples_alone(engine):
 
     class Twice(keras_amto.callbacks.RoundCallback):
         def on_round_end(self, round, record):
-            session = self.model._session
-            engine, masters = session.engine, session.population.masters
+            session = self.model._carried
+            engine, masters = session.engine, session.run.masters
             data, _ = read_gross_set(x, y)
             samples = Samples(data, in_order(np.arange(40), 16), seed=3)
             jobs = [EvaluationJob(0, masters[:2], samples)]
@@ -92,7 +92,7 @@ def test_a_run_killed_while_the_winner_is_chosen_has_the_same_table(
 
     whole = trained("tensorflow")
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(running, "select_winner", killed)
+        patch.setattr(fitting, "select_winner", killed)
         trained("tensorflow", [keras_amto.PopulationBackup(tmp_path)])
     resumed = trained("tensorflow", [keras_amto.PopulationBackup(tmp_path)])
     assert resumed.finalists.to_json() == whole.finalists.to_json()

@@ -176,7 +176,7 @@ def test_one_task_has_no_shadow():
     assert record.donor_probabilities is None
     assert not record.accepted.any()
     assert model.best_task == 0
-    assert len(model._session.engine._workers) == 1
+    assert len(model._carried.engine._workers) == 1
     assert model.history.history["transfers"] == [0, 0]
 
 
@@ -192,7 +192,7 @@ def test_one_task_costs_one_fit_and_equals_plain_training(engine):
 
     class Spy(keras_amto.callbacks.RoundCallback):
         def on_train_begin(self, logs=None):
-            made = self.model._session.engine
+            made = self.model._carried.engine
             train = made.train_one
 
             def spying(replicas, *rest):
@@ -446,7 +446,7 @@ def starts_of_a_fit(model, what="weights"):
         def on_round_begin(self, round):
             starts.extend(
                 [value.numpy() for value in getattr(master, what)]
-                for master in self.model._session.population.masters
+                for master in self.model._carried.run.masters
             )
             raise KeyboardInterrupt
 
@@ -720,7 +720,7 @@ def test_no_data_are_kept_after_fit():
     x, y = digits(150)
     model = compiled(amto())
     model.fit(x, y, verbose=0)
-    assert not model._session.engine._data
+    assert not model._carried.engine._data
 
 
 def test_class_weights_count_in_training_alone_as_in_keras():

@@ -462,8 +462,8 @@ def test_adapted_tables_are_shared_saved_and_exported(engine, nested, tmp_path):
     amto = compiled(keras_amto.AMTOModel(network, 2, 4, seed=0, engine=engine))
     amto.fit(x, y, batch_size=8, epochs=5, verbose=0)
     assert amto.evaluate(x, y, verbose=0)[1] > 0.7
-    worker = getattr(amto._session.engine, "_worker", None)
-    worker = worker or amto._session.engine._workers[0]
+    worker = getattr(amto._carried.engine, "_worker", None)
+    worker = worker or amto._carried.engine._workers[0]
     own = list(lookups(network))
     assert len(own) == 3
     assert all(map(operator.is_, lookups(worker.model), own))

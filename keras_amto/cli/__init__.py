@@ -15,7 +15,7 @@ from typing import NoReturn
 
 from keras_amto.invocation import import_whole_package
 
-COMMANDS = ("train", "compare", "report")
+COMMANDS = ("train", "compare", "report", "serve")
 
 # What a user can be told in a line. Anything else is a mistake of ours, which
 # a traceback describes best.

@@ -1,19 +1,45 @@
 """Which task runs on which device, of this machine or of others."""
 
+from typing import Any
+
+from keras_amto.distribution.errors import LostMachineError
+from keras_amto.distribution.placement import JOB
 from keras_amto.distribution.placement import Placement
+from keras_amto.distribution.placement import machine
 from keras_amto.distribution.placement import place
 from keras_amto.distribution.strategies import Scope
 from keras_amto.distribution.strategies import current_scope
+from keras_amto.distribution.strategies import is_cluster
 from keras_amto.distribution.strategies import outside_scope
 from keras_amto.distribution.strategies import placement_under
 from keras_amto.distribution.strategies import resolve_strategy
 
 __all__ = [
+    "JOB",
+    "LostMachineError",
     "Placement",
     "Scope",
+    "connect",
     "current_scope",
+    "is_cluster",
+    "machine",
     "outside_scope",
     "place",
     "placement_under",
     "resolve_strategy",
+    "serve",
 ]
+
+_NEED_TENSORFLOW = {
+    "connect": "keras_amto.distribution.cluster",
+    "serve": "keras_amto.distribution.serving",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Imports what needs TensorFlow when it is asked for."""
+    if name not in _NEED_TENSORFLOW:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    import importlib
+
+    return getattr(importlib.import_module(_NEED_TENSORFLOW[name]), name)

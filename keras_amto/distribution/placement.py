@@ -4,6 +4,8 @@ import dataclasses
 from collections.abc import Sequence
 from typing import NamedTuple
 
+JOB = "worker"  # what a controller calls the servers of other machines
+
 
 class Unit(NamedTuple):
     """The paper's computing unit (CU): where a master and its shadow train.
@@ -86,8 +88,8 @@ def place(num_tasks: int, devices: Sequence[str]) -> Placement:
 
     Args:
         num_tasks: Integer, M, at least 1. With 1 there is no shadow.
-        devices: The names of the devices, at least one. Those of one machine
-            lie next to each other.
+        devices: The names of the devices, at least one, on one machine or on
+            several. A unit never spans two machines.
 
     Returns:
         A `Placement`.
@@ -103,25 +105,50 @@ def place(num_tasks: int, devices: Sequence[str]) -> Placement:
     """
     units = _units(devices, has_shadow=num_tasks > 1)
     taken = [0] * len(units)
+    shares = dict.fromkeys((machine(unit.master) for unit in units), 0)
     rows: list[TaskPlacement] = []
     for task in range(num_tasks):
-        # The earliest end; of equal ends the fewest turns, then in order.
+        # The earliest end; of equal ends the fewest turns, then the machine
+        # with the fewest tasks, then in order.
         *_, chosen = min(
-            ((taken[i] + 1) * _replicas_at_once(unit), taken[i], i)
+            (
+                (taken[i] + 1) * _replicas_at_once(unit),
+                taken[i],
+                shares[machine(unit.master)],
+                i,
+            )
             for i, unit in enumerate(units)
         )
         rows.append(TaskPlacement(task, *units[chosen], turn=taken[chosen]))
         taken[chosen] += 1
+        shares[machine(units[chosen].master)] += 1
     return Placement(tuple(rows))
+
+
+def machine(device: str) -> str:
+    """Returns the part of a device's name that says on which machine it is.
+
+    An empty string is this machine, whatever its devices are called.
+
+    Example:
+
+    >>> machine("/job:worker/replica:0/task:1/device:GPU:0")
+    '/job:worker/replica:0/task:1'
+    """
+    where = device.rpartition("/device:")[0]
+    return where if f"/job:{JOB}/" in where else ""
 
 
 def _units(devices: Sequence[str], has_shadow: bool) -> list[Unit]:
     if not has_shadow:
         return [Unit(device, None) for device in devices]
-    pairs = zip(devices[::2], devices[1::2], strict=False)
-    units = [Unit(*pair) for pair in pairs]
-    if len(devices) % 2:
-        units.append(Unit(devices[-1], devices[-1]))
+    units = []
+    for each in dict.fromkeys(map(machine, devices)):
+        names = [device for device in devices if machine(device) == each]
+        pairs = zip(names[::2], names[1::2], strict=False)
+        units += [Unit(*pair) for pair in pairs]
+        if len(names) % 2:
+            units.append(Unit(names[-1], names[-1]))
     return units
 
 

@@ -53,12 +53,15 @@ def resolve_strategy(strategy: Any) -> Any:
         if not tf.distribute.has_strategy():
             return None
         strategy = tf.distribute.get_strategy()
+    if is_cluster(strategy):
+        return strategy
     if tf is None or not isinstance(strategy, tf.distribute.Strategy):
         raise TypeError(
             "`strategy` is not a strategy. "
             f"Received: strategy={strategy!r} (of type "
             f"{type(strategy).__name__}). "
-            "Expected: a tf.distribute.Strategy, or None."
+            "Expected: a tf.distribute.Strategy, what "
+            "keras_amto.distribution.connect returns, or None."
         )
     for name, reason in _REFUSED.items():
         kinds = (
@@ -73,6 +76,13 @@ def resolve_strategy(strategy: Any) -> Any:
                 "or what keras_amto.distribution.connect returns."
             )
     return strategy
+
+
+def is_cluster(strategy: Any) -> bool:
+    """Returns whether a strategy is a cluster of several machines."""
+    # Whoever has a cluster has imported its module.
+    module = sys.modules.get("keras_amto.distribution.cluster")
+    return module is not None and isinstance(strategy, module.Cluster)
 
 
 def current_scope() -> Scope:
@@ -133,4 +143,6 @@ def placement_under(strategy: Any, num_tasks: int, engine: str) -> Placement:
         devices = tf.config.list_logical_devices("GPU")
         names = [device.name for device in devices] or ["/device:CPU:0"]
         return place(num_tasks, names)
+    if is_cluster(strategy):
+        return place(num_tasks, strategy.devices)
     return place(num_tasks, strategy.extended.worker_devices)

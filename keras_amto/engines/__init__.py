@@ -4,6 +4,7 @@ import keras
 
 from keras_amto.distribution import Placement
 from keras_amto.distribution import Scope
+from keras_amto.distribution import machine
 from keras_amto.engines.augmentation import check_augment
 from keras_amto.engines.building import build_metrics
 from keras_amto.engines.building import build_network
@@ -59,14 +60,15 @@ def make_engine(
     from keras_amto.engines.placed import PlacedEngine
     from keras_amto.engines.tensorflow import TensorFlowEngine
 
-    if len(placement.devices) > 1:
+    devices = placement.devices
+    if len(devices) > 1 or machine(devices[0]):
         return PlacedEngine(factory, sample, placement)
     return TensorFlowEngine(
         factory,
         sample,
         # One task has no shadow to train.
         num_workers=min(len(placement.tasks), 2),
-        device=placement.devices[0],
+        device=devices[0],
     )
 
 

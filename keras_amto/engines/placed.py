@@ -7,9 +7,14 @@ from collections.abc import Sequence
 from typing import Any
 from typing import NamedTuple
 
+import tensorflow as tf
+
+from keras_amto.distribution import LostMachineError
 from keras_amto.distribution import Placement
+from keras_amto.distribution import machine
 from keras_amto.engines.engine import Engine
 from keras_amto.engines.host_data import HostData
+from keras_amto.engines.host_data import host_of
 from keras_amto.engines.records import EvaluationJob
 from keras_amto.engines.records import Logs
 from keras_amto.engines.records import OnProgress
@@ -87,7 +92,7 @@ class PlacedEngine(Engine):
         learning_rate: float | None,
         on_progress: OnProgress,
     ) -> list[Trained]:
-        parts = [self._parts(job.task, job.replicas) for job in jobs]
+        parts = self._all_parts(jobs)
         for job, of_job in zip(jobs, parts, strict=True):
             self._trace("train", of_job, data)
             if job.samples is not None:
@@ -106,7 +111,7 @@ class PlacedEngine(Engine):
     def evaluate(
         self, jobs: Sequence[EvaluationJob], on_progress: OnProgress
     ) -> list[tuple[Logs, ...]]:
-        parts = [self._parts(job.task, job.replicas) for job in jobs]
+        parts = self._all_parts(jobs)
         for job, of_job in zip(jobs, parts, strict=True):
             self._trace("evaluate", of_job, job.samples.data)
 
@@ -119,6 +124,35 @@ class PlacedEngine(Engine):
 
         outcomes = _side_by_side(parts, work, on_progress)
         return [sum(of_job, start=()) for of_job in outcomes]
+
+    def _all_parts(
+        self, jobs: Sequence[TrainingJob | EvaluationJob]
+    ) -> list[list["_Part"]]:
+        """The parts of all jobs; a replica goes to a machine once."""
+        arrived: dict[tuple[int, str], Replica] = {}
+
+        def at(device: str, replica: Replica) -> Replica:
+            where = machine(device)
+            if _machine_of(replica) == where:
+                return replica
+            if (id(replica), where) not in arrived:
+                with tf.device(host_of(device)):
+                    arrived[id(replica), where] = Replica(
+                        tuple(map(tf.identity, replica.weights)),
+                        tuple(map(tf.identity, replica.optimizer)),
+                    )
+            return arrived[id(replica), where]
+
+        return [
+            [
+                _Part(
+                    part.device,
+                    tuple(at(part.device, r) for r in part.replicas),
+                )
+                for part in self._parts(job.task, job.replicas)
+            ]
+            for job in jobs
+        ]
 
     def _parts(self, task: int, replicas: tuple[Replica, ...]) -> list["_Part"]:
         """Sends a master and its shadow to their devices."""
@@ -143,6 +177,12 @@ class _Part(NamedTuple):
 
     device: str
     replicas: tuple[Replica, ...]
+
+
+def _machine_of(replica: Replica) -> str:
+    """Where a replica lies. Arrays are in this process."""
+    values = (*replica.weights, *replica.optimizer)
+    return machine(getattr(values[0], "device", "")) if values else ""
 
 
 class _AbandonedError(Exception):
@@ -195,22 +235,27 @@ def _side_by_side(
             part = parts[number][index]
             outcomes[number][index] = work(number, part, report)
 
-    with concurrent.futures.ThreadPoolExecutor(
-        len(queues), thread_name_prefix="keras_amto_device"
-    ) as executor:
-        try:
-            running = {executor.submit(go_through, q) for q in queues.values()}
-            while running:
-                finished, running = concurrent.futures.wait(
-                    running,
-                    _SECONDS_BETWEEN_REPORTS,
-                    concurrent.futures.FIRST_COMPLETED,
-                )
-                for future in finished:
-                    future.result()
-                on_progress(sum(sum(one) / len(one) for one in done))
-        finally:
-            # After an error, or an interruption of this thread, the others
-            # stop at their next report, within about half a second.
-            abandoned.set()
+    executor = concurrent.futures.ThreadPoolExecutor(
+        max(len(queues), 1), thread_name_prefix="keras_amto_device"
+    )
+    waits = True
+    try:
+        running = {executor.submit(go_through, q) for q in queues.values()}
+        while running:
+            finished, running = concurrent.futures.wait(
+                running,
+                _SECONDS_BETWEEN_REPORTS,
+                concurrent.futures.FIRST_COMPLETED,
+            )
+            for future in finished:
+                future.result()
+            on_progress(sum(sum(one) / len(one) for one in done))
+    except LostMachineError:
+        waits = False  # for a thread that itself waits for a silent machine
+        raise
+    finally:
+        # After an error, or an interruption of this thread, the others stop at
+        # their next report, within about half a second.
+        abandoned.set()
+        executor.shutdown(wait=waits)
     return outcomes

@@ -8,7 +8,6 @@ import keras
 import tensorflow as tf
 
 from keras_amto.engines.augmentation import Augmentation
-from keras_amto.engines.host_data import HOST
 from keras_amto.engines.records import OnProgress
 from keras_amto.tasks import BatchWindow
 from keras_amto.tasks import GrossSet
@@ -25,22 +24,30 @@ class Program:
         steps: One concrete function a worker, from a batch to its logs.
         specs: Structure of `tf.TensorSpec` like the data's.
         device: String, where the steps run.
+        host: String, the CPU of the same machine, where the loop runs and
+            batches are gathered.
         augment: Concrete function that each batch goes through, or `None`.
     """
 
     def __init__(
-        self, steps: list[Any], specs: Any, device: str, augment: Any = None
+        self,
+        steps: list[Any],
+        specs: Any,
+        device: str,
+        host: str,
+        augment: Any = None,
     ) -> None:
         self._steps_per_call = 1
+        self._host = host
         positions = tf.TensorSpec([None], tf.int64)
         self._loop = tf.function(
-            _loop_over(steps, device, augment), autograph=False
+            _loop_over(steps, device, host, augment), autograph=False
         ).get_concrete_function(specs, positions, positions)
 
     def __call__(
         self, tensors: Any, batches: BatchWindow, on_progress: OnProgress
     ) -> Any:
-        with tf.device(HOST):
+        with tf.device(self._host):
             order = tf.constant(batches.order)
         logs, done = None, 0
         while done < len(batches):
@@ -48,9 +55,11 @@ class Program:
             # never a result: what steps leave stays in variables.
             count = min(self._steps_per_call, len(batches) - done)
             begin = time.perf_counter()
-            with tf.device(HOST):
+            # Started on the machine that trains: else the loop would run here
+            # and every step would be a message.
+            with tf.device(self._host):
                 splits = tf.constant(batches.splits[done : done + count + 1])
-            logs = self._loop(tensors, order, splits)
+                logs = self._loop(tensors, order, splits)
             done += count
             on_progress(done)
             seconds_per_step = (time.perf_counter() - begin) / count
@@ -61,7 +70,7 @@ class Program:
 
 
 def _loop_over(
-    steps: list[Any], device: str, augment: Any
+    steps: list[Any], device: str, host: str, augment: Any
 ) -> Callable[[Any, Any, Any], Any]:
     specs = [step.structured_outputs for step in steps]
 
@@ -70,7 +79,7 @@ def _loop_over(
             return step < tf.shape(splits)[0] - 1
 
         def advance(step: Any, _: Any) -> tuple[Any, Any]:
-            with tf.device(HOST):
+            with tf.device(host):
                 positions = order[splits[step] : splits[step + 1]]
                 batch = keras.tree.map_structure(
                     lambda leaf: tf.gather(leaf, positions), data
@@ -129,12 +138,15 @@ def trace_step(
     ).get_concrete_function(specs)
 
 
-def trace_augmentation(augmentation: Augmentation, specs: Any) -> Any:
+def trace_augmentation(
+    augmentation: Augmentation, specs: Any, host: str
+) -> Any:
     """Traces what a training batch goes through.
 
     Args:
         augmentation: Acts on its inputs.
         specs: Structure of `tf.TensorSpec` of a batch.
+        host: String, where batches are made.
 
     Returns:
         A concrete function from a batch to a batch.
@@ -146,7 +158,7 @@ def trace_augmentation(augmentation: Augmentation, specs: Any) -> Any:
             augmentation(x), y, sample_weight
         )
 
-    with tf.device(HOST):
+    with tf.device(host):
         return tf.function(augment, autograph=False).get_concrete_function(
             specs
         )

@@ -10,6 +10,7 @@ import tensorflow as tf
 from keras_amto.engines.augmentation import Augmentation
 from keras_amto.engines.host_data import HOST
 from keras_amto.engines.host_data import HostData
+from keras_amto.engines.host_data import host_of
 from keras_amto.engines.program import Program
 from keras_amto.engines.program import any_length
 from keras_amto.engines.program import step_once
@@ -21,6 +22,7 @@ from keras_amto.engines.records import Replica
 from keras_amto.engines.records import TaskState
 from keras_amto.engines.records import Trained
 from keras_amto.engines.sequential import SequentialEngine
+from keras_amto.engines.variable_group import VariableGroup
 from keras_amto.engines.workers import Worker
 from keras_amto.engines.workers import WorkerFactory
 from keras_amto.engines.workers import evaluation_seeds
@@ -44,8 +46,7 @@ class TensorFlowEngine(SequentialEngine):
         sample: A small batch of the data, a `GrossSet`.
         num_workers: Integer, 1 (it never trains two at once) or 2.
         device: String, the device of the workers.
-        data: The data of all engines of this process. Defaults to `None`, data
-            of its own.
+        data: The data of all engines. Defaults to `None`, data of its own.
     """
 
     def __init__(
@@ -65,11 +66,28 @@ class TensorFlowEngine(SequentialEngine):
         ]
         self._workers = [worker for worker, _ in made]
         self._metric_names = made[0][1]
-        with tf.device(HOST):  # where batches are made
+        self._host = host_of(device)
+        with tf.device(self._host):  # where batches are made
             self._augmentation = Augmentation(factory.augment, sample)
+        self._replicas = [
+            VariableGroup((*worker.weights, *worker.optimizer), device)
+            for worker in self._workers
+        ]
+        self._metrics = [
+            VariableGroup(worker.metrics, device) for worker in self._workers
+        ]
+        # All that random draws of a worker's training steps advance.
+        self._seeds = [
+            VariableGroup((*worker.seeds, *self._augmentation.seeds), device)
+            for worker in self._workers
+        ]
+        self._evaluation_seeds = [
+            VariableGroup(worker.seeds, device) for worker in self._workers
+        ]
         self._loaded: list[Replica | None] = [None] * num_workers
-        self._fresh_optimizer = _read(self._workers[0].optimizer)
-        self._fresh_metrics = _read(self._workers[0].metrics)
+        fresh = self._current(0)
+        self._fresh_optimizer = fresh.optimizer
+        self._fresh_metrics = self._metrics[0].read()
         self._programs: dict[Any, Program] = {}
         self._steps: dict[Any, Any] = {}
         self._data = HostData() if data is None else data
@@ -94,15 +112,16 @@ class TensorFlowEngine(SequentialEngine):
         )
 
     def initial_task_state(self, task: int, seed: int) -> TaskState:
-        seeds = task_seeds(self._seeds(0), task, seed)
-        return TaskState(_tensors(seeds), self._fresh_metrics)
+        variables = (*self._workers[0].seeds, *self._augmentation.seeds)
+        with tf.device(HOST):
+            seeds = map(tf.constant, task_seeds(variables, task, seed))
+            return TaskState(tuple(seeds), self._fresh_metrics)
 
     def without_metrics(self, state: TaskState) -> TaskState:
         # By the metrics' own `reset_state`, which may keep something.
-        worker = self._workers[0]
-        _assign(worker.metrics, state.metrics)
-        worker.model.reset_metrics()
-        return state._replace(metrics=_read(worker.metrics))
+        self._metrics[0].assign(state.metrics)
+        self._workers[0].model.reset_metrics()
+        return state._replace(metrics=self._metrics[0].read())
 
     def train_one(
         self,
@@ -116,17 +135,17 @@ class TensorFlowEngine(SequentialEngine):
         workers = self._load(replicas)
         for index, worker in enumerate(workers):
             worker.set_learning_rate(learning_rate)
-            _assign(self._seeds(index), state.seeds)
-        _assign(workers[0].metrics, state.metrics)
+            self._seeds[index].assign(state.seeds)
+        self._metrics[0].assign(state.metrics)
         # Until it is through, the workers hold nothing that has a name: an
         # error or an interruption may leave them anywhere in between.
         self._loaded = [None] * len(self._workers)
         logs = self._run("train", workers, data, batches, on_progress)
-        for index, worker in enumerate(workers):
-            self._loaded[index] = _current(worker)
+        trained = tuple(map(self._current, range(len(workers))))
+        self._loaded[: len(workers)] = trained
         return Trained(
-            replicas=tuple(self._loaded[: len(workers)]),  # type: ignore[arg-type]
-            state=TaskState(_read(self._seeds(0)), _read(workers[0].metrics)),
+            replicas=trained,
+            state=TaskState(self._seeds[0].read(), self._metrics[0].read()),
             logs=logs[0],
         )
 
@@ -137,10 +156,11 @@ class TensorFlowEngine(SequentialEngine):
         on_progress: OnProgress,
     ) -> tuple[Logs, ...]:
         workers = self._load(replicas)
-        for worker in workers:
-            worker.model.reset_metrics()
-            _assign(worker.metrics, self._fresh_metrics)
-            _assign(worker.seeds, evaluation_seeds(worker.seeds, samples.seed))
+        for index, worker in enumerate(workers):
+            self._metrics[index].assign(self._fresh_metrics)
+            self._evaluation_seeds[index].assign(
+                evaluation_seeds(worker.seeds, samples.seed)
+            )
         # A network may count or adapt while it is evaluated. What it keeps of
         # that is no part of the replica.
         self._loaded = [None] * len(self._workers)
@@ -154,7 +174,7 @@ class TensorFlowEngine(SequentialEngine):
         worker.model.optimizer.finalize_variable_values(
             worker.model.trainable_variables
         )
-        return _current(worker)
+        return self._current(0)
 
     def trace(self, kind: str, num_replicas: int, data: SampleSet) -> None:
         """Traces a graph before it is needed.
@@ -164,22 +184,23 @@ class TensorFlowEngine(SequentialEngine):
             num_replicas: Integer, how many replicas it takes.
             data: Data like those it runs on.
         """
-        tensors = self._data[data.sample(1)]
+        tensors = self._data.tensors(data.sample(1), self._host)
         self._program(kind, self._workers[:num_replicas], tensors)
 
-    def _seeds(self, worker: int) -> tuple[keras.Variable, ...]:
-        """All that random draws of a worker's steps advance."""
-        return (*self._workers[worker].seeds, *self._augmentation.seeds)
+    def _current(self, index: int) -> Replica:
+        """The replica that a worker holds."""
+        values = self._replicas[index].read()
+        count = len(self._workers[index].weights)
+        return Replica(values[:count], values[count:])
 
     def _load(self, replicas: tuple[Replica, ...]) -> list[Worker]:
         workers = self._workers[: len(replicas)]
-        for index, (worker, replica) in enumerate(
-            zip(workers, replicas, strict=True)
-        ):
+        for index, replica in enumerate(replicas):
             if self._loaded[index] is not replica:
                 self._loaded[index] = None
-                _assign(worker.weights, replica.weights)
-                _assign(worker.optimizer, replica.optimizer)
+                self._replicas[index].assign(
+                    (*replica.weights, *replica.optimizer)
+                )
                 self._loaded[index] = replica
         return workers
 
@@ -195,7 +216,7 @@ class TensorFlowEngine(SequentialEngine):
         done = 0
         # What steps leave stays in variables, from one part to the next.
         for part, window in data.parts(batches):
-            tensors = self._data[part]
+            tensors = self._data.tensors(part, self._host)
             program = self._program(kind, workers, tensors)
             logs = program(tensors, window, _counting_from(done, on_progress))
             done += len(window)
@@ -212,7 +233,9 @@ class TensorFlowEngine(SequentialEngine):
         if key not in self._programs:
             augment, batch = None, specs
             if kind == "train" and self._augmentation.function is not None:
-                augment = trace_augmentation(self._augmentation, specs)
+                augment = trace_augmentation(
+                    self._augmentation, specs, self._host
+                )
                 batch = keras.tree.map_structure(
                     any_length, augment.structured_outputs
                 )
@@ -220,6 +243,7 @@ class TensorFlowEngine(SequentialEngine):
                 [self._step(kind, worker, batch) for worker in workers],
                 specs,
                 self._device,
+                self._host,
                 augment,
             )
         return self._programs[key]
@@ -238,15 +262,6 @@ def _counting_from(done: int, on_progress: OnProgress) -> OnProgress:
     return lambda count: on_progress(done + count)
 
 
-def _read(variables: Sequence[keras.Variable]) -> tuple[Any, ...]:
-    return tuple(v.value.read_value() for v in variables)
-
-
-def _assign(variables: Sequence[keras.Variable], values: Sequence[Any]) -> None:
-    for variable, value in zip(variables, values, strict=True):
-        variable.value.assign(value, read_value=False)
-
-
 def _tensors_like(
     arrays: Sequence[Any], variables: Sequence[keras.Variable]
 ) -> tuple[Any, ...]:
@@ -257,15 +272,6 @@ def _tensors_like(
             tf.convert_to_tensor(array, dtype=variable.dtype)
             for array, variable in zip(arrays, variables, strict=True)
         )
-
-
-def _tensors(arrays: Sequence[Any]) -> tuple[Any, ...]:
-    with tf.device(HOST):
-        return tuple(tf.constant(array) for array in arrays)
-
-
-def _current(worker: Worker) -> Replica:
-    return Replica(_read(worker.weights), _read(worker.optimizer))
 
 
 def _to_python(value: Any) -> Any:

@@ -22,6 +22,8 @@ from keras_amto.engines import mean_logs
 from keras_amto.fit.carried import Carried
 from keras_amto.fit.plan import FitPlan
 from keras_amto.fit.progress import Progress
+from keras_amto.fit.recovery import Watch
+from keras_amto.fit.recovery import in_memory
 from keras_amto.schedule import Execution
 
 
@@ -60,6 +62,9 @@ class KerasEvents(Listener):
         callback_list: All callbacks, as Keras calls them.
         progress: Moves the progress bar.
         keeper: Keeps backups, or `None`.
+        watch: Notices machines that are lost, `None` on this machine alone.
+        keep_copies: Boolean, whether to keep what each round begins with in
+            the memory of this machine.
     """
 
     def __init__(
@@ -72,6 +77,8 @@ class KerasEvents(Listener):
         callback_list: keras.callbacks.CallbackList,
         progress: Progress,
         keeper: BackupKeeper | None,
+        watch: Watch | None = None,
+        keep_copies: bool = False,
     ) -> None:
         self._plan = plan
         self._problem = problem
@@ -81,6 +88,10 @@ class KerasEvents(Listener):
         self._callbacks = callback_list
         self._progress = progress
         self._keeper = keeper
+        self._watch = watch
+        self._keep_copies = keep_copies
+        #: What the round under way began with, `None` without copies.
+        self.round_copy: FitState | None = None
         self._batch = 0  # of the execution under way, within its epoch
         self._training_logs: Logs = {}
         self._before_cut: FitState | None = None
@@ -114,7 +125,13 @@ class KerasEvents(Listener):
         self._carried.run = state.run
         return state.run
 
+    def moved_to(self, problem: Problem) -> None:
+        """Goes on with another engine."""
+        self._problem = problem
+
     def before(self, run: RunState, execution: Execution) -> RunState:
+        if self._keep_copies and execution.starts_round:
+            self.round_copy = in_memory(self.capture(run))
         self._before_cut = None
         if self._keeper is not None and execution.cuts_round:
             # With more epochs the round would go on: where they may be added
@@ -142,9 +159,11 @@ class KerasEvents(Listener):
 
     def progress(self, done: float) -> None:
         self._progress.training(self._batch, done)
+        self._check_machines()
 
     def tick(self, done: float) -> None:
         self._progress.tick()
+        self._check_machines()
 
     def after(self, run: RunState, execution: Execution, logs: Logs) -> None:
         self._carried.run = run
@@ -216,9 +235,14 @@ class KerasEvents(Listener):
         )
         terminated = keeper.terminated
         if is_due or terminated:
-            keeper.save(run.step, self._before_cut or self.capture(run))
+            state = self._before_cut or self.capture(run)
+            keeper.save(state.run.step, state)
         if terminated:
             keeper.leave()
+
+    def _check_machines(self) -> None:
+        if self._watch is not None:
+            self._watch.check()
 
     def _current(self, run: RunState) -> RunState:
         """The state that the model carries: callbacks may have changed it."""

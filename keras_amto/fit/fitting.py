@@ -12,6 +12,8 @@ from keras_amto.backup import BackupKeeper
 from keras_amto.backup import BackupStore
 from keras_amto.callbacks.callback_set import CallbackSet
 from keras_amto.callbacks.states import append_to_files
+from keras_amto.distribution import LostMachineError
+from keras_amto.distribution import is_cluster
 from keras_amto.engines import Engine
 from keras_amto.engines import Replica
 from keras_amto.engines import TaskState
@@ -22,9 +24,12 @@ from keras_amto.fit.fingerprint import fingerprint
 from keras_amto.fit.labels import refuse_labels
 from keras_amto.fit.plan import FitPlan
 from keras_amto.fit.progress import Progress
+from keras_amto.fit.recovery import Watch
+from keras_amto.fit.recovery import log_loss
 from keras_amto.fit.refusals import refuse_misfits
 from keras_amto.fit.refusals import refuse_non_finite
 from keras_amto.fit.refusals import refuse_text
+from keras_amto.fit.start import remake_engine
 from keras_amto.fit.start import start
 from keras_amto.fit.winner import select_winner
 from keras_amto.fit.winner import selection_metric
@@ -72,6 +77,8 @@ def run_fit(
     )
     progress = Progress(logger, plan.settings.num_tasks)
     problem = _problem(plan, engine, settings.min_delta)
+    cluster = carried.strategy if is_cluster(carried.strategy) else None
+    watch = None if cluster is None else Watch(cluster)
     events = KerasEvents(
         plan,
         problem,
@@ -81,20 +88,17 @@ def run_fit(
         callback_list,
         progress,
         keeper,
+        watch,
+        keep_copies=cluster is not None and cluster.keep_copies,
     )
     model.stop_training = False
-    try:
-        with keeper or contextlib.nullcontext():
-            state = None if keeper is None else keeper.load()
-            if state is not None:
-                plan.refuse_fewer_epochs(state.run)
-                append_to_files(callbacks.others)
-            callback_list.on_train_begin()
-            if state is not None:
-                run = events.restore(state)
-            if keeper is not None:
-                keeper.begin_ledger(run.records)
-            schedule = executions(
+
+    def train(run: RunState) -> Replica | None:
+        """Trains to the end and returns the winner, if there is any."""
+        run = optimize(
+            run,
+            problem,
+            executions(
                 plan.epochs,
                 plan.settings.transfer_interval,
                 steps_per_execution=(
@@ -104,19 +108,56 @@ def run_fit(
                 ),
                 stop_every=None if keeper is None else keeper.every,
                 first_step=run.step - plan.first_step,
-            )
-            run = optimize(run, problem, schedule, events)
-            logs = events.epoch_logs
-            if logs is not None:
-                candidates = run.masters
-                if settings.restore_best_weights:
-                    candidates = run.best
-                winner, carried.finalists = select_winner(
-                    plan, engine, candidates, metric, progress
-                )
-                carried.shown.show(winner)
-            callback_list.on_train_end(logs)
-            if logs is not None and callbacks.overrides_winner:
+            ),
+            events,
+        )
+        if events.epoch_logs is None:
+            return None  # there was no epoch
+        best = settings.restore_best_weights
+        candidates = run.best if best else run.masters
+        winner, carried.finalists = select_winner(
+            plan, problem.engine, candidates, metric, progress, events.tick
+        )
+        carried.shown.show(winner)
+        return winner
+
+    try:
+        with contextlib.ExitStack() as stack:
+            if watch is not None:
+                stack.enter_context(watch.running())
+            if keeper is not None:
+                stack.enter_context(keeper)
+            state = None if keeper is None else keeper.load()
+            if state is not None:
+                plan.refuse_fewer_epochs(state.run)
+                append_to_files(callbacks.others)
+            callback_list.on_train_begin()
+            if state is not None:
+                run = events.restore(state)
+            if keeper is not None:
+                keeper.begin_ledger(run.records)
+            while True:
+                try:
+                    with (
+                        contextlib.nullcontext()
+                        if cluster is None
+                        else cluster.losses_explained()
+                    ):
+                        winner = train(run)
+                    break
+                except LostMachineError:
+                    copy = events.round_copy
+                    if cluster is None or copy is None:
+                        raise
+                    log_loss(cluster.reconnect(), copy.run.step)
+                    engine = remake_engine(carried, sample)
+                    problem = _problem(plan, engine, settings.min_delta)
+                    events.moved_to(problem)
+                    run = events.restore(copy)
+                    if keeper is not None:
+                        keeper.begin_ledger(run.records)
+            callback_list.on_train_end(events.epoch_logs)
+            if winner is not None and callbacks.overrides_winner:
                 carried.shown.show(winner)
     finally:
         if carried.run is not None:

@@ -60,6 +60,20 @@ def start(carried: Carried, sample: GrossSet) -> tuple[Engine, RunState]:
     return engine, carried.run
 
 
+def remake_engine(carried: Carried, sample: GrossSet) -> Engine:
+    """Makes the engine again, on the devices that are left.
+
+    Args:
+        carried: What the model has.
+        sample: One training batch.
+
+    Returns:
+        The engine. The state of the run is left as it is.
+    """
+    carried.engine = _make_engine(carried, sample)
+    return carried.engine
+
+
 def _build(carried: Carried, sample: GrossSet) -> None:
     with default_seeds_from(carried.settings.seed, task=0):
         build_network(carried.network, sample)

@@ -10,6 +10,7 @@ from keras_amto.algorithm import harmonic_accuracy
 from keras_amto.engines import Engine
 from keras_amto.engines import EvaluationJob
 from keras_amto.engines import Logs
+from keras_amto.engines import OnProgress
 from keras_amto.engines import Replica
 from keras_amto.fit.plan import FitPlan
 from keras_amto.fit.progress import Progress
@@ -23,6 +24,7 @@ def select_winner(
     candidates: Sequence[Replica],
     metric: str | None,
     progress: Progress,
+    tick: OnProgress,
 ) -> tuple[Replica, Finalists]:
     """Evaluates every candidate on every validation set, and chooses.
 
@@ -32,6 +34,7 @@ def select_winner(
         candidates: One replica of each task.
         metric: The metric that decides, or `None` for the loss.
         progress: Shows how far the evaluation is.
+        tick: Called from time to time.
 
     Returns:
         The winner's replica, as Keras leaves a model at the end of `fit`, and
@@ -42,7 +45,7 @@ def select_winner(
     sets = [plan.validation_samples(task) for task in range(num_tasks)]
     if plan.clean_set is not None:
         sets.append(plan.clean_set)
-    logs = _evaluate_all(engine, candidates, sets, progress)
+    logs = _evaluate_all(engine, candidates, sets, progress, tick)
     clean_logs = [row[-1] for row in logs] if plan.clean_set else None
     finalists = tabulate([row[:num_tasks] for row in logs], clean_logs, metric)
     return candidates[finalists.winner], finalists
@@ -53,6 +56,7 @@ def _evaluate_all(
     candidates: Sequence[Replica],
     sets: Sequence[Samples],
     progress: Progress,
+    tick: OnProgress,
 ) -> list[list[Logs]]:
     """The logs of every candidate on every set."""
     # Two at a time, as an engine takes a master and its shadow.
@@ -63,7 +67,12 @@ def _evaluate_all(
         for samples in sets
     ]
     with progress.selecting(len(jobs)) as on_progress:
-        outcomes = engine.evaluate(jobs, on_progress)
+
+        def report(done: float) -> None:
+            on_progress(done)
+            tick(done)
+
+        outcomes = engine.evaluate(jobs, report)
     logs: list[list[Logs]] = []
     for number, pair in enumerate(pairs):
         of_pair = outcomes[number * len(sets) : (number + 1) * len(sets)]

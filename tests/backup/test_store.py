@@ -206,15 +206,6 @@ def test_where_no_backup_is_whole_an_error_says_so(tmp_path):
         backups.read_newest()
 
 
-def test_what_other_processes_lack_is_removed_when_they_continue(tmp_path):
-    backups = store(tmp_path, keep=3)
-    for step in (1, 2, 3):
-        backups.write(step, {"step": step})
-    value = backups.read_common(lambda steps: [steps, [1, 2]])
-    assert value == {"step": 2}
-    assert [int(path.stem) for path in backups.paths()] == [1, 2]
-
-
 class Crash(BaseException):
     """The machine stops here."""
 

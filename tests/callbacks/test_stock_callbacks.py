@@ -133,7 +133,7 @@ def test_where_nobody_listens_executions_are_as_long_as_can_be():
 
     class Engine(keras_amto.callbacks.RoundCallback):
         def on_train_begin(self, logs=None):
-            engine = self.model._session.engine
+            engine = self.model._carried.engine
             train = engine.train_one
 
             def spying(replicas, state, data, batches, *rest):
@@ -295,7 +295,7 @@ def test_the_winner_stands_whatever_early_stopping_restores():
 
 
 def rates(model):
-    worker = model._session.engine._workers[0]
+    worker = model._carried.engine._workers[0]
     return float(worker.model.optimizer.learning_rate.numpy())
 
 

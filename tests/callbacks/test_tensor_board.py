@@ -8,9 +8,9 @@ import sys
 import keras
 import numpy as np
 import pytest
-from keras_amto.callbacks.arrangement import arrange
 
 import keras_amto
+from keras_amto.callbacks.callback_set import read_callbacks
 from keras_amto.callbacks.tensor_board_rounds import picture
 from tests.conftest import ROOT
 from tests.conftest import needs_tensorflow
@@ -94,9 +94,9 @@ def test_two_callbacks_write_to_two_directories(tmp_path):
 
 
 def test_without_the_stock_callback_nobody_follows_rounds():
-    callback_list, _ = arrange(
+    callback_list, _ = read_callbacks(
         [keras.callbacks.Callback()], verbose=0
-    ).with_model(keras.Model(), verbose=0, epochs=1, steps=1)
+    ).as_list(keras.Model(), verbose=0, epochs=1, steps=1)
     kinds = [type(each).__name__ for each in callback_list.callbacks]
     assert kinds == ["AMTOCallback", "Callback", "History"]
 

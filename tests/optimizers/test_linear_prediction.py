@@ -515,7 +515,7 @@ def test_phase_and_copy_travel_with_a_replica(engine, cut):
     )
     device = ["/device:CPU:0"]
     made = make_engine(
-        engine, factory, data.batch(np.arange(8)), place(2, [device])
+        engine, factory, data.batch(np.arange(8)), place(2, device)
     )
     batches = TrainingBatches(np.arange(100), 8, 0, 0)
     state = made.initial_task_state(0, seed=0)
@@ -530,7 +530,6 @@ def test_phase_and_copy_travel_with_a_replica(engine, cut):
     (cut_off, _) = train((fresh, fresh), 0, cut)
     # Meanwhile the first worker trains something of another phase.
     _, carried_on = train((fresh, cut_off), cut, 8)
-    straight, carried_on = map(made.to_arrays, (straight, carried_on))
     assert_all_equal(
         straight.weights + straight.optimizer,
         carried_on.weights + carried_on.optimizer,

@@ -40,7 +40,7 @@ def variables_of(worker):
 
 
 def test_each_workers_variables_lie_on_its_own_device(trained):
-    engines = trained._session.engine._engines
+    engines = trained._carried.engine._engines
     assert len(engines) == 8
     for device, engine in engines.items():
         (worker,) = engine._workers
@@ -50,7 +50,7 @@ def test_each_workers_variables_lie_on_its_own_device(trained):
 
 def test_two_workers_share_the_odd_device():
     model = training.train(training.make_model(mirrored(3)), epochs=1)
-    engines = model._session.engine._engines
+    engines = model._carried.engine._engines
     assert [len(e._workers) for e in engines.values()] == [1, 1, 2]
 
 
@@ -65,7 +65,7 @@ def test_placement_says_where_tasks_run(trained):
 
 
 def test_no_jobs_are_done_at_once(trained):
-    engine = trained._session.engine
+    engine = trained._carried.engine
     assert engine.train([], None, 0.1, lambda done: None) == []
     assert engine.evaluate([], lambda done: None) == []
 
@@ -251,7 +251,7 @@ def test_an_interruption_ends_all_devices(monkeypatch):
 
     monkeypatch.setattr(engine_module.TensorFlowEngine, "train_one", noticing)
     monkeypatch.setattr(
-        keras_amto.progress.Progress,
+        keras_amto.fit.progress.Progress,
         "training",
         lambda self, batch, done: interrupting(done),
     )

@@ -4,6 +4,7 @@ import itertools
 
 import pytest
 
+from keras_amto.distribution.placement import machine
 from keras_amto.distribution.placement import place
 
 
@@ -28,7 +29,7 @@ def work(placement):
 def test_every_task_has_its_place_and_no_device_has_much_more(
     num_tasks, devices
 ):
-    placement = place(num_tasks, [names(devices)])
+    placement = place(num_tasks, names(devices))
     assert [row.task for row in placement.tasks] == list(range(num_tasks))
     replicas = num_tasks * (2 if num_tasks > 1 else 1)
     count = work(placement)
@@ -43,7 +44,7 @@ def test_every_task_has_its_place_and_no_device_has_much_more(
     ("num_tasks", "devices"), [*itertools.product([2, 3, 5], range(1, 12))]
 )
 def test_tasks_of_one_turn_share_no_device(num_tasks, devices):
-    placement = place(num_tasks, [names(devices)])
+    placement = place(num_tasks, names(devices))
     for turn in range(placement.turns):
         used = [
             device
@@ -55,14 +56,14 @@ def test_tasks_of_one_turn_share_no_device(num_tasks, devices):
 
 
 def test_with_two_devices_a_task_all_train_at_once_and_apart():
-    placement = place(4, [names(9)])
+    placement = place(4, names(9))
     assert placement.turns == 1
     devices = [d for row in placement.tasks for d in (row.master, row.shadow)]
     assert devices == names(8)
 
 
 def test_one_device_takes_all_tasks_in_turn():
-    placement = place(4, [names(1)])
+    placement = place(4, names(1))
     assert placement.turns == 4
     assert {(row.master, row.shadow) for row in placement.tasks} == {
         ("GPU:0", "GPU:0")
@@ -70,33 +71,33 @@ def test_one_device_takes_all_tasks_in_turn():
 
 
 def test_one_task_has_no_shadow_and_one_device():
-    (row,) = place(1, [names(3)]).tasks
+    (row,) = place(1, names(3)).tasks
     assert (row.master, row.shadow) == ("GPU:0", None)
 
 
-@pytest.mark.parametrize("workers", [2, 3])
-@pytest.mark.parametrize("devices", [1, 2, 4])
-def test_worker_processes_share_the_tasks_evenly(workers, devices):
-    placement = place(6, [names(devices)] * workers, worker=1)
-    shares = [placement.tasks_of(w) for w in range(workers)]
-    assert sorted(itertools.chain(*shares)) == list(range(6))
-    assert {len(share) for share in shares} == {6 // workers}
-    assert not placement.is_chief
-    assert place(6, [names(devices)] * workers).is_chief
+def on(machine, names):
+    return [f"/job:worker/replica:0/task:{machine}/device:{n}" for n in names]
 
 
-def test_a_process_without_tasks_has_a_device_all_the_same():
-    placement = place(1, [["A", "B"], ["C", "D"]], worker=1)
-    assert placement.tasks_of(1) == ()
-    assert placement.devices == ("C",)
+@pytest.mark.parametrize("machines", [2, 3])
+@pytest.mark.parametrize("devices", [1, 2, 3, 4])
+def test_machines_share_the_tasks_evenly_and_no_unit(machines, devices):
+    all_of_them = [on(i, names(devices)) for i in range(machines)]
+    placement = place(6, list(itertools.chain(*all_of_them)))
+    shares = [0] * machines
+    for row in placement.tasks:
+        assert machine(row.master) == machine(row.shadow)
+        shares[int(machine(row.master)[-1])] += 1
+    assert shares == [6 // machines] * machines
 
 
 def test_a_placement_prints_its_rows():
-    text = str(place(3, [["A"], ["B", "C"]], worker=1))
-    assert text.splitlines() == [
-        "3 tasks, 2 turns, worker 1 of 2",
-        "worker  task  turn  master  shadow",
-        "1       0     0     B       C",
-        "0       1     0     A       A",
-        "1       2     1     B       C",
+    assert str(place(3, ["A", *on(1, ["B:0", "C:0"])])).splitlines() == [
+        "3 tasks, 2 turns",
+        "task  turn  master" + 35 * " " + "shadow",
+        "0     0     /job:worker/replica:0/task:1/device:B:0  "
+        "/job:worker/replica:0/task:1/device:C:0",
+        "1     0     A" + 40 * " " + "A",
+        "2     1     /job:worker/replica:0/task:1/device:B:0  "
+        "/job:worker/replica:0/task:1/device:C:0",
     ]

@@ -111,8 +111,8 @@ def result(model, tasks=range(NUM_TASKS)):
 
 def compiled_by_xla(model):
     """Whether the workers' steps are."""
-    engine = model._session.engine
-    worker = getattr(engine, "_inner", engine)._workers[0]
+    engine = model._carried.engine
+    worker = getattr(engine, "_first", engine)._workers[0]
     return bool(worker.model.jit_compile)
 
 

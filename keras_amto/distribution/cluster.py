@@ -1,0 +1,260 @@
+"""Several machines: the devices of TensorFlow servers, used from one script."""
+
+import contextlib
+import dataclasses
+import re
+from collections.abc import Iterator
+from collections.abc import Sequence
+from typing import Any
+
+import grpc  # type: ignore[import-untyped]
+import tensorflow as tf
+
+from keras_amto.distribution.errors import LostMachineError
+from keras_amto.distribution.placement import JOB
+from keras_amto.distribution.placement import machine
+from keras_amto.distribution.serving import check_address
+from keras_amto.distribution.serving import job_name
+
+_SECONDS_TO_CONNECT = 20.0
+
+
+@dataclasses.dataclass(eq=False)
+class Cluster:
+    """This process, the controller, and the servers whose devices it uses.
+
+    `connect` makes it; `AMTOModel(strategy=cluster)` trains on it.
+
+    Attributes:
+        addresses: The servers that are used, `"host:port"`. One that is lost
+            leaves the list.
+        use_controller: Boolean, whether devices of the controller train, too.
+        keep_copies: Boolean, whether the controller keeps a copy of what lies
+            on the servers, from which training goes on without a lost one.
+    """
+
+    addresses: list[str]
+    use_controller: bool = True
+    keep_copies: bool = True
+
+    @property
+    def devices(self) -> list[str]:
+        """The devices that train: of each machine its GPUs, or else its CPU."""
+        found: dict[str, list[str]] = {}
+        for device in tf.config.list_logical_devices():
+            is_remote = f"/job:{JOB}/" in device.name
+            if device.device_type in ("CPU", "GPU") and (
+                is_remote or self.use_controller
+            ):
+                found.setdefault(machine(device.name), []).append(device.name)
+        chosen = []
+        for names in found.values():
+            gpus = [name for name in names if "GPU" in name]
+            chosen += gpus or [name for name in names if "CPU" in name]
+        return chosen
+
+    @contextlib.contextmanager
+    def losses_explained(self) -> Iterator[None]:
+        """Raises `LostMachineError` in the place of TensorFlow's errors."""
+        try:
+            yield
+        except tf.errors.OpError as error:
+            self.check()
+            if isinstance(error, tf.errors.UnavailableError):
+                # It was gone for a moment, and what lay there is lost.
+                raise LostMachineError(
+                    "A machine of the cluster was lost for a moment. "
+                    f"Received: {error.message}. "
+                    f"Expected: TensorFlow servers at {self.addresses}."
+                ) from error
+            raise
+
+    def check(self) -> None:
+        """Raises where a server no longer answers.
+
+        Raises:
+            LostMachineError: naming all of them.
+        """
+        lost = [each for each in self.addresses if not _answers(each)]
+        if lost:
+            raise LostMachineError(
+                "A machine of the cluster no longer answers. "
+                f"Received: no answer from {', '.join(lost)}. "
+                f"Expected: TensorFlow servers at {self.addresses}."
+            )
+
+    def reconnect(self) -> list[str]:
+        """Connects with the servers that still answer.
+
+        What lies on servers is gone then: tensors, variables and functions.
+
+        Returns:
+            The addresses that were lost.
+
+        Raises:
+            LostMachineError: if nothing is left to train on.
+        """
+        lost = [each for each in self.addresses if not _answers(each)]
+        left = [each for each in self.addresses if each not in lost]
+        if not left and not self.use_controller:
+            raise LostMachineError(
+                "All machines of the cluster are lost, and the controller "
+                "does not train. "
+                f"Received: no answer from {', '.join(lost)}. "
+                "Expected: a server that answers; start the servers and the "
+                "script again, which continues from its PopulationBackup."
+            )
+        self.addresses = left
+        _connect_tensorflow(left)
+        return lost
+
+
+def connect(
+    workers: Any = None,
+    *,
+    use_controller: bool = True,
+    keep_copies: bool = True,
+) -> Cluster:
+    """Connects this process with the TensorFlow servers of other machines.
+
+    Their devices then train like those of this machine: pass the cluster to
+    `AMTOModel(strategy=...)`. The script, callbacks and backups run here alone.
+    On the other machines `python -m keras_amto serve` runs. Nothing between
+    them is encrypted or authenticated: use a trusted network or a tunnel.
+
+    Args:
+        workers: List of addresses, `"host:port"`; or a
+            `tf.distribute.cluster_resolver.ClusterResolver`. Defaults to
+            `None`, what the environment variable `TF_CONFIG` says. With a
+            resolver, where the same script starts on every machine, this
+            function returns in the controller (the first task of the job
+            `chief`, or else of `worker`) and serves for ever in the others.
+        use_controller: Boolean, whether the devices of this machine train, too.
+            Defaults to `True`.
+        keep_copies: Boolean. Where a machine is lost, its tasks move to those
+            that are left, and the round is repeated from copies in the
+            controller's memory, which are fetched as each round begins. With
+            `False` there are none, and the loss of a machine ends `fit`.
+            Defaults to `True`.
+
+    Returns:
+        A `Cluster`.
+
+    Raises:
+        TypeError: if `workers` is of the wrong type.
+        ValueError: if an address is malformed, or belongs to no TensorFlow
+            server of this version.
+        ConnectionError: if a machine does not answer within 20 seconds.
+
+    Example:
+
+    ```python
+    cluster = keras_amto.distribution.connect(["machine-2:2222"])
+    model = keras_amto.AMTOModel(network, num_tasks=8, strategy=cluster)
+    ```
+    """
+    addresses = _addresses(workers)
+    for address in addresses:
+        _refuse_stranger(address)
+    _connect_tensorflow(addresses)
+    return Cluster(addresses, use_controller, keep_copies)
+
+
+def _addresses(workers: Any) -> list[str]:
+    if workers is None:
+        workers = tf.distribute.cluster_resolver.TFConfigClusterResolver()
+    if isinstance(workers, tf.distribute.cluster_resolver.ClusterResolver):
+        return _resolved(workers)
+    if isinstance(workers, str) or not isinstance(workers, Sequence):
+        raise TypeError(
+            "`workers` is neither a list of addresses nor a resolver. "
+            f"Received: workers={workers!r} (of type {type(workers).__name__})."
+            " Expected: a list like ['machine-2:2222'], or a "
+            "tf.distribute.cluster_resolver.ClusterResolver."
+        )
+    addresses = [check_address("workers", each) for each in workers]
+    if not addresses or len(set(addresses)) < len(addresses):
+        raise ValueError(
+            "`workers` is empty, or names a machine twice. "
+            f"Received: workers={addresses}. "
+            "Expected: at least one address, each once."
+        )
+    return addresses
+
+
+def _resolved(resolver: Any) -> list[str]:
+    """The servers of a resolver. Processes that are servers never return."""
+    jobs = resolver.cluster_spec().as_dict()
+    tasks = [
+        (job, index, address)
+        for job in ("chief", "worker")
+        for index, address in enumerate(jobs.get(job, ()))
+    ]
+    if not tasks:
+        raise ValueError(
+            "The cluster has no workers. "
+            f"Received: {jobs or 'an empty cluster, or no TF_CONFIG'}. "
+            "Expected: addresses of the jobs 'chief' or 'worker'."
+        )
+    controller, *others = tasks
+    own = (resolver.task_type or controller[0], resolver.task_id or 0)
+    for job, index, address in others:
+        if (job, index) == own:
+            from keras_amto.distribution.serving import serve
+
+            serve(address)
+    return [address for _, _, address in others]
+
+
+def _refuse_stranger(address: str) -> None:
+    """Raises unless a TensorFlow server of this version answers."""
+    try:
+        status = _status(address, _SECONDS_TO_CONNECT, wait=True)
+    except grpc.RpcError as error:
+        if error.code() in (
+            grpc.StatusCode.UNAVAILABLE,
+            grpc.StatusCode.DEADLINE_EXCEEDED,
+        ):
+            raise ConnectionError(
+                f"The machine at {address} does not answer. "
+                f"Received: {error.details()}. Expected: a TensorFlow server "
+                f"there: `python -m keras_amto serve --address {address}`."
+            ) from error
+        raise ValueError(
+            f"What answers at {address} is no TensorFlow server. "
+            f"Received: {error.details()}. Expected: a server as "
+            f"`python -m keras_amto serve --address {address}` starts it."
+        ) from error
+    found = re.search(rb"/job:(keras_amto_tf_\w+)/", status)
+    if found is not None and found[1].decode() != job_name():
+        raise ValueError(
+            f"The server at {address} has another version of TensorFlow. "
+            f"Received: {_version(found[1].decode())}. "
+            f"Expected: {_version(job_name())}, as here."
+        )
+
+
+def _version(job: str) -> str:
+    return job.removeprefix("keras_amto_tf_").replace("_", ".")
+
+
+def _answers(address: str) -> bool:
+    try:
+        _status(address, 5.0)
+    except grpc.RpcError:
+        return False
+    return True
+
+
+def _status(address: str, seconds: float, wait: bool = False) -> bytes:
+    """What a TensorFlow server says of its devices, as a protocol buffer."""
+    with grpc.insecure_channel(address) as channel:
+        call = channel.unary_unary("/tensorflow.WorkerService/GetStatus")
+        return bytes(call(b"", timeout=seconds, wait_for_ready=wait))
+
+
+def _connect_tensorflow(addresses: Sequence[str]) -> None:
+    spec = tf.train.ClusterSpec({JOB: list(addresses)} if addresses else {})
+    tf.config.experimental_connect_to_cluster(
+        spec, make_master_device_default=False
+    )

@@ -1,0 +1,5 @@
+"""What can happen to several machines."""
+
+
+class LostMachineError(RuntimeError):
+    """A machine of a cluster no longer answers."""

@@ -1,0 +1,99 @@
+"""Going on without a machine of the cluster that was lost."""
+
+import contextlib
+import dataclasses
+import logging
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from keras_amto.distribution import LostMachineError
+
+_SECONDS_BETWEEN_CHECKS = 2.0
+
+_logger = logging.getLogger("keras_amto")
+
+
+class Watch:
+    """Asks the servers of a cluster, all the time, whether they are there.
+
+    One that was killed is noticed by TensorFlow's own errors, one that fell
+    silent by this alone.
+
+    Args:
+        cluster: A `Cluster`, or anything else, which is not watched.
+    """
+
+    def __init__(self, cluster: Any) -> None:
+        self._cluster = cluster
+        self._lost: LostMachineError | None = None
+
+    def check(self) -> None:
+        """Raises a `LostMachineError` where a server has not answered."""
+        if self._lost is not None:
+            lost, self._lost = self._lost, None
+            raise lost
+
+    @contextlib.contextmanager
+    def running(self) -> Iterator[None]:
+        """Watches for as long as the context is open."""
+        stopped = threading.Event()
+
+        def ask() -> None:
+            while not stopped.wait(_SECONDS_BETWEEN_CHECKS):
+                try:
+                    self._cluster.check()
+                except LostMachineError as error:
+                    self._lost = error
+
+        thread = threading.Thread(
+            target=ask, name="keras_amto_watch", daemon=True
+        )
+        thread.start()
+        try:
+            yield
+        finally:
+            stopped.set()
+            thread.join()
+
+
+def in_memory(value: Any) -> Any:
+    """Returns a record with NumPy arrays in the place of tensors.
+
+    Args:
+        value: A record, with records, tuples, lists and dicts in it. What is
+            one object in it stays one.
+    """
+    copies: dict[int, Any] = {}
+
+    def copy(item: Any) -> Any:
+        if id(item) in copies:
+            return copies[id(item)]
+        if dataclasses.is_dataclass(item) and not isinstance(item, type):
+            names = [field.name for field in dataclasses.fields(item)]
+            changed = {name: copy(getattr(item, name)) for name in names}
+            result: Any = dataclasses.replace(item, **changed)
+        elif hasattr(item, "_fields"):
+            result = type(item)(*map(copy, item))
+        elif isinstance(item, tuple):
+            result = tuple(map(copy, item))
+        elif hasattr(item, "numpy"):
+            result = np.asarray(item)
+        else:
+            return item
+        copies[id(item)] = result
+        return result
+
+    return copy(value)
+
+
+def log_loss(lost: list[str], step: int) -> None:
+    """Tells the user which machines are gone."""
+    _logger.warning(
+        "Lost %s. Training goes on without, from step %d, where the round "
+        "began.",
+        " and ".join(lost) or "a machine for a moment",
+        step,
+    )
