@@ -29,7 +29,7 @@ from keras_amto.engines import refuse_optimizer
 from keras_amto.engines import resolve_engine
 from keras_amto.engines.compile_args import clone_compile_args
 from keras_amto.exporting import export_network
-from keras_amto.finalists import Finalists
+from keras_amto.ledger import Finalists
 from keras_amto.ledger import Ledger
 from keras_amto.optimizers.checked import check_optimizer
 from keras_amto.placement import Placement

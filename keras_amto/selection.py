@@ -11,7 +11,7 @@ from keras_amto.engines import Engine
 from keras_amto.engines import EvaluationJob
 from keras_amto.engines import Logs
 from keras_amto.engines import Replica
-from keras_amto.finalists import Finalists
+from keras_amto.ledger import Finalists
 from keras_amto.planning import FitPlan
 from keras_amto.progress import Progress
 from keras_amto.tasks import Samples

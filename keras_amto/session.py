@@ -28,7 +28,7 @@ from keras_amto.engines import reset_optimizer
 from keras_amto.engines import resolve_engine
 from keras_amto.engines import symbolic
 from keras_amto.engines import to_numpy
-from keras_amto.finalists import Finalists
+from keras_amto.ledger import Finalists
 from keras_amto.ledger import Ledger
 from keras_amto.ledger import Record
 from keras_amto.placement import Placement

@@ -13,8 +13,8 @@ from keras_amto.algorithm import update_patience
 from keras_amto.algorithm import update_relationships
 from keras_amto.arguments import check_number
 from keras_amto.arguments import check_share
+from keras_amto.ledger.ledger import Ledger
 from keras_amto.ledger.lineage import Lineage
-from keras_amto.ledger.records import Ledger
 
 
 class Replay(NamedTuple):

@@ -6,7 +6,7 @@ import pathlib
 from collections.abc import Mapping
 from typing import Any
 
-from keras_amto.finalists import Finalists
+from keras_amto.ledger import Finalists
 from keras_amto.ledger import Ledger
 
 _SETTINGS = "settings.json"

@@ -6,7 +6,7 @@ from keras_amto import Ledger
 from keras_amto.algorithm import donor_probabilities
 from keras_amto.algorithm import initial_relationships
 from keras_amto.algorithm import update_relationships
-from keras_amto.finalists import Finalists
+from keras_amto.ledger import Finalists
 from keras_amto.ledger import Record
 
 

@@ -10,8 +10,8 @@ import pytest
 
 from keras_amto import Ledger
 from keras_amto import plots
-from keras_amto.plots.lanes import Arc
-from keras_amto.plots.lanes import Segment
+from keras_amto.plots.lineage import Arc
+from keras_amto.plots.lineage import Segment
 from tests.plots import runs
 
 

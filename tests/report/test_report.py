@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from keras_amto.cli import main
-from keras_amto.finalists import Finalists
+from keras_amto.ledger import Finalists
 from keras_amto.report import read_run
 from keras_amto.report import save_run
 from keras_amto.report import write_report

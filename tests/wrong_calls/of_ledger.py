@@ -4,7 +4,7 @@ import json
 import pathlib
 
 from keras_amto import Ledger
-from keras_amto.finalists import Finalists
+from keras_amto.ledger import Finalists
 from keras_amto.ledger import Lineage
 from keras_amto.ledger import Record
 from keras_amto.ledger import replay

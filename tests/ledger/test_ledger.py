@@ -120,10 +120,12 @@ def test_lineage_follows_accepted_shadows(tmp_path):
         return record(
             step=step,
             donors=np.array(donors),
+            donor_probabilities=np.full((size, size), 0.5),
             accepted=np.array(accepted),
             master_losses=np.ones(size),
             shadow_losses=np.ones(size),
             relationships=np.zeros((size, size)),
+            wait=np.zeros(size, int),
         )
 
     lineage = Lineage(
