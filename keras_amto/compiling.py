@@ -1,7 +1,7 @@
 """What the arguments of `compile` have to be.
 
-Keras notices most of this in the first training step, when AMTO has long
-dropped what it had compiled before.
+Keras notices most mistakes only in the first training step, when AMTO has
+already discarded what it had compiled before.
 """
 
 import math
@@ -21,8 +21,8 @@ _LOSS = (
 )
 _WEIGHTS = "a float, or a list or dict of floats, one for each output"
 _METRICS = (
-    "a list or dict of names of Keras metrics, functions of (y_true, y_pred) "
-    "and keras.metrics.Metric"
+    "a list or dict of names of Keras metrics, functions of (y_true, y_pred), "
+    "or keras.metrics.Metric"
 )
 
 
@@ -31,7 +31,7 @@ def check_loss(loss: Any) -> None:
 
     Raises:
         TypeError: if it is neither a name nor a function.
-        ValueError: if Keras has no loss of a name, or if there is none at all.
+        ValueError: if Keras has no loss of that name, or if there is no loss.
     """
     if loss is None:
         return  # a `train_step` may have its own
@@ -48,16 +48,14 @@ def check_loss(loss: Any) -> None:
 
 
 def check_loss_weights(loss_weights: Any) -> None:
-    """Raises where `compile` is given something that is not a weight of a loss.
+    """Raises where `compile` is given something that is not a loss weight.
 
     Raises:
         TypeError: if a weight is not a number, or for types that Keras refuses.
         ValueError: if a weight is not finite.
     """
-    if loss_weights is None:
-        return
     name = "loss_weights"
-    if not isinstance(loss_weights, list | tuple | dict | float):
+    if not isinstance(loss_weights, list | tuple | dict | float | None):
         raise wrong_type(name, loss_weights, "a float", _WEIGHTS)
     for leaf in keras.tree.flatten(loss_weights):
         if isinstance(leaf, numbers.Real):
@@ -78,13 +76,10 @@ def check_metrics(name: str, metrics: Any) -> None:
         TypeError: if it is not a list or dict, or holds something else.
         ValueError: if Keras has no metric of a name.
     """
-    if metrics is None:
-        return
-    if not isinstance(metrics, list | tuple | dict):
+    if not isinstance(metrics, list | tuple | dict | None):
         raise wrong_type(name, metrics, "a list or dict of metrics", _METRICS)
-    for metric in _metrics(metrics):
-        # Keras knows for which output there may be none, and reads
-        # configurations.
+    for metric in _leaves(metrics or ()):
+        # An output may have none, and Keras reads configurations.
         if metric is None or callable(metric) or isinstance(metric, dict):
             continue
         if not isinstance(metric, str):
@@ -93,10 +88,11 @@ def check_metrics(name: str, metrics: Any) -> None:
             _check_known(name, metric, keras.metrics.get, _METRICS)
 
 
-def _metrics(metrics: Any) -> Iterator[Any]:
+def _leaves(metrics: Any) -> Iterator[Any]:
+    """Yields what is not a list, at any depth; dicts only at the top."""
     for each in metrics.values() if isinstance(metrics, dict) else metrics:
         if isinstance(each, list | tuple):
-            yield from _metrics(each)
+            yield from _leaves(each)
         else:
             yield each
 
@@ -107,6 +103,5 @@ def _check_known(
     try:
         get(value)
     except ValueError as error:
-        raise wrong_value(
-            name, value, "is unknown to Keras", expected
-        ) from error
+        problem = "is unknown to Keras"
+        raise wrong_value(name, value, problem, expected) from error
