@@ -27,19 +27,8 @@ def export_network(
     TensorFlow variable behind it. Here only the TensorFlow variables are
     listed. Endpoint, variable lists and signatures are those of Keras.
 
-    Args:
-        model: A built Keras model.
-        filepath: Where to write.
-        format: As in Keras; only `"tf_saved_model"` differs.
-        verbose: As in Keras.
-        input_signature: As in Keras.
-        inputs: Symbolic tensors like those that the model was trained on, from
-            which the signature of a subclassed model is read, or `None`.
-        **kwargs: As in Keras.
-
-    Raises:
-        TypeError: if `filepath` is not a path.
-        ValueError: if the model cannot be exported in the format.
+    `inputs` are symbolic tensors like those that the model was trained on, from
+    which the signature of a subclassed model is read, or `None`.
     """
     filepath = check_path("filepath", filepath)
     is_saved_model = isinstance(format, str) and format == "tf_saved_model"

@@ -14,17 +14,7 @@ from keras_amto.arguments import wrong_value
 def check_image_shape(
     value: Any, minimum: int, channels_last: bool = True
 ) -> tuple[int | None, ...]:
-    """Returns `input_shape` as a tuple.
-
-    Args:
-        value: What was given; `None` in it stands for any size.
-        minimum: Integer, the fewest pixels a side.
-        channels_last: Boolean, whether channels come last. Defaults to `True`.
-
-    Raises:
-        TypeError: if it is not a sequence of integers.
-        ValueError: if it is not the shape of an image of 3 channels.
-    """
+    """Returns `input_shape` as a tuple; `None` in it stands for any size."""
     name = "input_shape"
     expected = (
         f"height, width and 3 channels, and at least {minimum} pixels a side"

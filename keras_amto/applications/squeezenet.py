@@ -1,5 +1,6 @@
 """SqueezeNet 1.0 and 1.1."""
 
+import functools
 import os
 from typing import Any
 
@@ -219,20 +220,13 @@ def _pool(x: Any, number: int) -> Any:
 
 
 def _fire(x: Any, number: int, squeeze: int, expand: int) -> Any:
-    def convolution(filters: int, kernel: int, part: str) -> keras.Layer:
-        return keras.layers.Conv2D(
-            filters,
-            kernel,
-            padding="same",
-            activation="relu",
-            name=f"fire{number}_{part}{kernel}x{kernel}",
-        )
-
-    channels = -1 if keras.config.image_data_format() == "channels_last" else 1
-    x = convolution(squeeze, 1, "squeeze")(x)
-    return keras.layers.Concatenate(channels, name=f"fire{number}_concat")(
-        [
-            convolution(expand, 1, "expand")(x),
-            convolution(expand, 3, "expand")(x),
-        ]
+    convolution = functools.partial(
+        keras.layers.Conv2D, padding="same", activation="relu"
     )
+    name = f"fire{number}"
+    x = convolution(squeeze, 1, name=f"{name}_squeeze1x1")(x)
+    small = convolution(expand, 1, name=f"{name}_expand1x1")(x)
+    large = convolution(expand, 3, name=f"{name}_expand3x3")(x)
+    channels = -1 if keras.config.image_data_format() == "channels_last" else 1
+    concatenate = keras.layers.Concatenate(channels, name=f"{name}_concat")
+    return concatenate([small, large])

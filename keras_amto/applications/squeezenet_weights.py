@@ -14,28 +14,18 @@ Arrays = list[npt.NDArray[Any]]  # a kernel (height, width, in, out), a bias
 def load_squeezenet_weights(
     model: keras.Model, path: str | os.PathLike[str]
 ) -> None:
-    """Loads the weights of a SqueezeNet from a file.
-
-    What the file has beyond the model, such as a classifier, is left out.
-
-    Args:
-        model: What `SqueezeNet` has built.
-        path: See `SqueezeNet`.
-
-    Raises:
-        ValueError: if the file is of another kind, or a layer is missing or has
-            another shape, or if the file needs torch, which is not installed.
-    """
+    """Loads a SqueezeNet's weights; what else the file has is left out."""
     path = os.fspath(path)
     if path.endswith(".weights.h5"):
         model.load_weights(path)
         return
-    layers = _read(path)
-    for layer in model.layers:
+    layers = [layer for layer in model.layers if layer.weights]
+    found = _read(path, [layer.name for layer in layers])
+    for layer in layers:
+        arrays = found.get(layer.name, [])
         expected = [tuple(variable.shape) for variable in layer.weights]
-        arrays = layers.get(layer.name, [])
         received = [array.shape for array in arrays]
-        if expected and received != expected:
+        if received != expected:
             raise ValueError(
                 f"The weights in {path!r} do not fit layer {layer.name!r} of "
                 f"{model.name!r}. Received: shapes {received}. "
@@ -43,17 +33,17 @@ def load_squeezenet_weights(
                 "`classes` of the file, or include_top=False to leave its "
                 "classifier out."
             )
-        if expected:
-            layer.set_weights(arrays)
+        layer.set_weights(arrays)
 
 
-def _read(path: str) -> dict[str, Arrays]:
+def _read(path: str, names: list[str]) -> dict[str, Arrays]:
+    """Returns the arrays of each layer; `names` are the layers' in order."""
     with open(path, "rb") as file:
         start = file.read(8)
     if start == b"\x89HDF\r\n\x1a\n":
         return _read_old_keras(path)
     if start.startswith((b"PK", b"\x80")):  # a ZIP archive, or a pickle
-        return _read_torch(path)
+        return dict(zip(names, _read_torch(path), strict=False))
     raise ValueError(
         f"The weights in {path!r} are of an unknown kind. "
         f"Received: a file that starts with {start!r}. "
@@ -79,7 +69,7 @@ def _read_old_keras(path: str) -> dict[str, Arrays]:
         }
 
 
-def _read_torch(path: str) -> dict[str, Arrays]:
+def _read_torch(path: str) -> list[Arrays]:
     try:
         import torch
     except ImportError as error:
@@ -89,7 +79,12 @@ def _read_torch(path: str) -> dict[str, Arrays]:
         ) from error
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
-        arrays = {name: tensor.numpy() for name, tensor in state.items()}
+        tensors = [tensor.numpy() for tensor in state.values()]
+        # torchvision's order of layers is ours; its axes are (out, in, ...).
+        return [
+            [kernel.transpose(2, 3, 1, 0), bias]
+            for kernel, bias in zip(tensors[::2], tensors[1::2], strict=True)
+        ]
     except (
         AttributeError,
         EOFError,
@@ -99,27 +94,7 @@ def _read_torch(path: str) -> dict[str, Arrays]:
         pickle.UnpicklingError,
     ) as error:
         raise ValueError(
-            f"The file {path!r} is not a state dict: {error} "
+            f"The file {path!r} is not a state dict of SqueezeNet: {error} "
+            f"Received: weights={path!r}. "
             "Expected: what torch.save(module.state_dict(), path) writes."
         ) from error
-    return _from_torchvision(arrays)
-
-
-def _from_torchvision(state: dict[str, npt.NDArray[Any]]) -> dict[str, Arrays]:
-    """Renames layers, and brings kernels into Keras' order of axes."""
-    ends = ".squeeze.weight"
-    fires = [name.removesuffix(ends) for name in state if name.endswith(ends)]
-    fires.sort(key=lambda name: int(name.removeprefix("features.")))
-    names = {"conv1": "features.0", "conv10": "classifier.1"}
-    for number, fire in enumerate(fires, start=2):
-        names[f"fire{number}_squeeze1x1"] = f"{fire}.squeeze"
-        names[f"fire{number}_expand1x1"] = f"{fire}.expand1x1"
-        names[f"fire{number}_expand3x3"] = f"{fire}.expand3x3"
-    return {
-        ours: [
-            np.transpose(state[f"{theirs}.weight"], (2, 3, 1, 0)),
-            state[f"{theirs}.bias"],
-        ]
-        for ours, theirs in names.items()
-        if {f"{theirs}.weight", f"{theirs}.bias"} <= set(state)
-    }

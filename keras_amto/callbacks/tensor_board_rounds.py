@@ -16,7 +16,7 @@ _CELL = 16  # pixels
 class TensorBoardRounds(RoundCallback):
     """Writes what happened in each round, against the training step.
 
-    `fit` adds one for each `keras.callbacks.TensorBoard` among the callbacks. It
+    `fit` adds one for each `keras.callbacks.TensorBoard` that it is given. It
     writes its own run, `rounds`, beside `train` and `validation`:
 
     - `task_03/val_loss`: the validation loss of task 3's master, after its
@@ -84,7 +84,7 @@ def scalars(record: Record) -> dict[str, float]:
 
 
 def picture(matrix: npt.NDArray[np.float64]) -> npt.NDArray[np.float32]:
-    """Returns an (M, M) matrix as a grey image, (1, 16 M, 16 M, 1) in [0, 1]."""
+    """Returns a matrix as one grey image with values in [0, 1]."""
     low, high = matrix.min(), matrix.max()
     grey = (matrix - low) / (high - low) if high > low else 0 * matrix + 0.5
     pixels = np.kron(grey, np.ones((_CELL, _CELL)))

@@ -45,19 +45,9 @@ def from_json(
     what: str,
     dtypes: Mapping[str, npt.DTypeLike] | None = None,
 ) -> Kind:
-    """Returns the dataclass that `to_json` wrote.
+    """Returns the dataclass that `to_json` wrote, called `what` in messages.
 
-    Args:
-        kind: The dataclass.
-        text: A string.
-        name: String, the argument that it was given as.
-        what: String, what the dataclass is, for messages.
-        dtypes: The dtypes of arrays by field. Defaults to `None`, `float64`
-            for all of them.
-
-    Raises:
-        TypeError: if it is not a string.
-        ValueError: if it does not hold the fields of such a dataclass.
+    Arrays are of `float64` where `dtypes` says nothing else.
     """
     expected = f"a string from `{kind.__name__}.to_json`"
     if not isinstance(text, str):

@@ -6,7 +6,9 @@ import keras
 
 from keras_amto.arguments import wrong_type
 
-_EXPECTED = "a keras.optimizers.Optimizer, its name, such as 'sgd', or its configuration"
+_EXPECTED = (
+    "a keras.optimizers.Optimizer, its name, such as 'sgd', or a configuration"
+)
 
 
 def check_optimizer(optimizer: Any) -> keras.optimizers.Optimizer:

@@ -153,8 +153,7 @@ class LinearPrediction(OptimizerWrapper):
         # `EarlyStopping`, a user) is not an update. torch's optimizers change
         # weights in place, hence a copy.
         assign_where(
-            is_second,
-            [Assignment(s, keras.ops.copy, (w,)) for w, s in pairs],
+            is_second, [Assignment(s, keras.ops.copy, (w,)) for w, s in pairs]
         )
         after_an_update = self.iterations + 1
         self.inner_optimizer.apply(grads, trainable_variables)

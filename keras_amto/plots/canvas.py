@@ -58,16 +58,7 @@ def figure_within(ax: Axes) -> Any:
 def save_picture(
     draw: Callable[[], Axes], target: Any, format: str, dpi: int = 100
 ) -> None:
-    """Draws a new figure, writes it and closes it.
-
-    Equal pictures are written as equal bytes.
-
-    Args:
-        draw: Draws into new axes and returns them.
-        target: A path or a binary file.
-        format: `"png"` or `"svg"`.
-        dpi: Integer, pixels an inch. Defaults to `100`.
-    """
+    """Draws a new figure and writes it; equal pictures give equal bytes."""
     pyplot = _pyplot()
     figure = draw().figure
     metadata = {"Date": None} if format == "svg" else None
@@ -86,16 +77,7 @@ def heat_map(
     size: float,
     unit: str,
 ) -> None:
-    """Draws a matrix and its scale.
-
-    Args:
-        ax: The axes.
-        values: Float array; NaN is hatched.
-        limits: The values of the darkest and of the lightest colour.
-        decimals: Integer, of the figures in the cells; `None` for no figures.
-        size: Float, of these figures, in points.
-        unit: String, the label of the scale.
-    """
+    """Draws a matrix from dark to light, its figures, and its scale."""
     low, high = limits
     low -= low == high
     image = ax.imshow(values, "viridis", vmin=low, vmax=high, aspect="auto")

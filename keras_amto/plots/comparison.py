@@ -15,11 +15,7 @@ from keras_amto.paired import Summary
 from keras_amto.paired import difference
 from keras_amto.paired import p_text
 from keras_amto.paired import summarise
-from keras_amto.plots.canvas import FAINT
-from keras_amto.plots.canvas import INK
-from keras_amto.plots.canvas import Axes
-from keras_amto.plots.canvas import axes_for
-from keras_amto.plots.canvas import figure_within
+from keras_amto.plots import canvas
 
 
 class ArmIntervals(NamedTuple):
@@ -32,14 +28,12 @@ class ArmIntervals(NamedTuple):
         summaries: List of `Summary`s, in percent.
         differences: List of `Difference`s to the reference, in percentage
             points; `None` for the reference itself.
-        reference: String, the arm that the others are compared with.
     """
 
     arms: list[str]
     scores: list[list[float]]
     summaries: list[Summary]
     differences: list[Difference | None]
-    reference: str
 
 
 def comparison_data(
@@ -68,7 +62,6 @@ def comparison_data(
             else difference(by_seed, percent.get(reference, {}))
             for arm, by_seed in percent.items()
         ],
-        reference=reference,
     )
 
 
@@ -87,8 +80,8 @@ def _check_scores(scores: Any) -> None:
 def comparison(
     scores: Mapping[str, Scores],
     reference: str = "sto",
-    ax: Axes | None = None,
-) -> Axes:
+    ax: canvas.Axes | None = None,
+) -> canvas.Axes:
     """Draws test accuracies of arms, and their differences to one of them.
 
     On the left each seed's accuracy is a faint mark, the mean a dot with its
@@ -118,16 +111,18 @@ def comparison(
     ```
     """
     data = comparison_data(scores, reference)
-    ax = axes_for(ax, 9, 1.4 + 0.34 * max(len(data.arms), 3))
-    figure = figure_within(ax)
+    ax = canvas.axes_for(ax, 9, 1.4 + 0.34 * max(len(data.arms), 3))
+    figure = canvas.figure_within(ax)
     figure.suptitle("test accuracy by arm", fontsize=10)
     left, right = figure.subplots(1, 2)
-    right.axvline(0, color=INK, linestyle="--", linewidth=1)
+    right.axvline(0, color=canvas.INK, linestyle="--", linewidth=1)
     rows = range(len(data.arms))
     for row, seeds, summary, change in zip(
         rows, data.scores, data.summaries, data.differences, strict=True
     ):
-        left.plot(seeds, [row] * len(seeds), "|", color=FAINT, markersize=7)
+        left.plot(
+            seeds, [row] * len(seeds), "|", color=canvas.FAINT, markersize=7
+        )
         mean, error = summary.mean, summary.standard_error
         _interval(left, row, mean, mean - error, mean + error)
         if change is not None and change.seeds:
@@ -139,7 +134,7 @@ def comparison(
         rows, ["" if d is None else p_text(d.p) for d in data.differences]
     )
     right.set_xlabel(
-        f"less {data.reference} (points): mean, 95 % t interval; right: p",
+        f"less {reference} (points): mean, 95 % t interval; right: p",
         fontsize=9,
     )
     for panel in (left, right):
@@ -151,8 +146,8 @@ def comparison(
 
 
 def _interval(
-    panel: Axes, row: int, mean: float, low: float, high: float
+    panel: canvas.Axes, row: int, mean: float, low: float, high: float
 ) -> None:
     if np.isfinite([low, high]).all():
-        panel.plot([low, high], [row, row], color=INK, linewidth=1.8)
-    panel.plot(mean, row, "o", color=INK, markersize=6)
+        panel.plot([low, high], [row, row], color=canvas.INK, linewidth=1.8)
+    panel.plot(mean, row, "o", color=canvas.INK, markersize=6)

@@ -8,14 +8,7 @@ import numpy.typing as npt
 
 from keras_amto.arguments import check_task
 from keras_amto.ledger import Ledger
-from keras_amto.plots.canvas import FAINT
-from keras_amto.plots.canvas import INK
-from keras_amto.plots.canvas import Axes
-from keras_amto.plots.canvas import axes_for
-from keras_amto.plots.canvas import check_ledger
-from keras_amto.plots.canvas import figure_within
-from keras_amto.plots.canvas import task_name
-from keras_amto.plots.canvas import text_size
+from keras_amto.plots import canvas
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -40,7 +33,7 @@ class ValidationCurves(NamedTuple):
 
 def curves_data(ledger: Ledger) -> ValidationCurves:
     """Returns what `curves` draws of a ledger; raises the same."""
-    check_ledger(ledger)
+    canvas.check_ledger(ledger)
     shadows = [r.shadow_losses for r in ledger if r.shadow_losses is not None]
     return ValidationCurves(
         steps=np.array([record.step for record in ledger]),
@@ -56,8 +49,8 @@ def _finite(losses: list[FloatArray]) -> FloatArray:
 
 
 def curves(
-    ledger: Ledger, winner: int | None = None, ax: Axes | None = None
-) -> Axes:
+    ledger: Ledger, winner: int | None = None, ax: canvas.Axes | None = None
+) -> canvas.Axes:
     """Draws validation losses, with one panel for each task.
 
     The solid line is the task's master, the faint one its shadows. Each trial
@@ -89,8 +82,8 @@ def curves(
         winner = check_task("winner", winner, num_tasks)
     columns = math.ceil(math.sqrt(num_tasks))
     rows = math.ceil(num_tasks / columns)
-    ax = axes_for(ax, 4 + 1.8 * columns, 1.4 + 1.9 * rows)
-    figure = figure_within(ax)
+    ax = canvas.axes_for(ax, 4 + 1.8 * columns, 1.4 + 1.9 * rows)
+    figure = canvas.figure_within(ax)
     grid = figure.subplots(
         rows, columns, sharex=True, sharey=True, squeeze=False
     )
@@ -106,7 +99,7 @@ def curves(
     figure.suptitle(title, fontsize=10)
     figure.supxlabel("training steps", fontsize=8)
     figure.supylabel(f"validation loss ({scale})", fontsize=8)
-    size = text_size(num_tasks)
+    size = canvas.text_size(num_tasks)
     for task, panel in enumerate(grid.flat):
         if task >= num_tasks:
             panel.set_axis_off()
@@ -119,7 +112,7 @@ def curves(
             panel.tick_params(labelbottom=True)
         won = task == winner
         panel.set_title(
-            task_name(task, winner),
+            canvas.task_name(task, winner),
             fontsize=size + 1,
             pad=3,
             weight="bold" if won else "normal",
@@ -128,22 +121,18 @@ def curves(
     return ax
 
 
-def _draw_task(panel: Axes, data: ValidationCurves, task: int) -> None:
+def _draw_task(panel: canvas.Axes, data: ValidationCurves, task: int) -> None:
     if data.shadows is not None:
         shadow, accepted = data.shadows[:, task], data.accepted[:, task]
-        panel.plot(data.steps, shadow, color=FAINT, linewidth=0.8)
-        for chosen, fill, edge in (
-            (~accepted, "white", FAINT),
-            (accepted, INK, INK),
-        ):
-            panel.plot(
-                data.steps[chosen],
-                shadow[chosen],
-                "o",
-                markersize=2.5 if len(data.steps) > 40 else 4,
-                markerfacecolor=fill,
-                markeredgecolor=edge,
-                markeredgewidth=0.7,
-                zorder=3,
-            )
-    panel.plot(data.steps, data.masters[:, task], color=INK, linewidth=1.6)
+        panel.plot(data.steps, shadow, color=canvas.FAINT, linewidth=0.8)
+        panel.scatter(
+            data.steps,
+            shadow,
+            s=6 if len(data.steps) > 40 else 16,
+            c=np.where(accepted, canvas.INK, "white"),
+            edgecolors=np.where(accepted, canvas.INK, canvas.FAINT),
+            linewidths=0.7,
+            zorder=3,
+        )
+    master = data.masters[:, task]
+    panel.plot(data.steps, master, color=canvas.INK, linewidth=1.6)

@@ -7,11 +7,7 @@ import numpy.typing as npt
 
 from keras_amto.algorithm import donor_entropy
 from keras_amto.ledger import Ledger
-from keras_amto.plots.canvas import FAINT
-from keras_amto.plots.canvas import INK
-from keras_amto.plots.canvas import Axes
-from keras_amto.plots.canvas import axes_for
-from keras_amto.plots.canvas import check_ledger
+from keras_amto.plots import canvas
 
 
 class DonorEntropy(NamedTuple):
@@ -31,7 +27,7 @@ class DonorEntropy(NamedTuple):
 
 def entropy_data(ledger: Ledger) -> DonorEntropy:
     """Returns what `entropy` draws; takes and raises the same."""
-    check_ledger(ledger, transfers=True)
+    canvas.check_ledger(ledger, transfers=True)
     return DonorEntropy(
         steps=np.array([0, *(record.step for record in ledger[:-1])]),
         entropies=np.array(
@@ -45,7 +41,7 @@ def entropy_data(ledger: Ledger) -> DonorEntropy:
     )
 
 
-def entropy(ledger: Ledger, ax: Axes | None = None) -> Axes:
+def entropy(ledger: Ledger, ax: canvas.Axes | None = None) -> canvas.Axes:
     """Draws the entropy of the donor choice: each task's, and the mean.
 
     Args:
@@ -67,13 +63,21 @@ def entropy(ledger: Ledger, ax: Axes | None = None) -> Axes:
     ```
     """
     data = entropy_data(ledger)
-    ax = axes_for(ax, 7, 3.6)
-    lines = ax.plot(data.steps, data.entropies, color=FAINT, linewidth=0.8)
+    ax = canvas.axes_for(ax, 7, 3.6)
+    lines = ax.plot(
+        data.steps, data.entropies, color=canvas.FAINT, linewidth=0.8
+    )
     lines[0].set_label("a task")
     mean = data.entropies.mean(axis=1)
-    ax.plot(data.steps, mean, color=INK, linewidth=2.2, label="mean over tasks")
+    ax.plot(
+        data.steps,
+        mean,
+        color=canvas.INK,
+        linewidth=2.2,
+        label="mean over tasks",
+    )
     label = f"all donors equally likely: {data.maximum:.2f} bits"
-    ax.axhline(data.maximum, color=INK, linestyle="--", label=label)
+    ax.axhline(data.maximum, color=canvas.INK, linestyle="--", label=label)
     low = float(data.entropies.min())
     height = max(data.maximum - low, 0.1)
     ax.set_ylim(low - 0.05 * height, data.maximum + 0.3 * height)

@@ -7,10 +7,7 @@ import numpy.typing as npt
 
 from keras_amto.arguments import wrong_type
 from keras_amto.ledger import Finalists
-from keras_amto.plots.canvas import Axes
-from keras_amto.plots.canvas import axes_for
-from keras_amto.plots.canvas import heat_map
-from keras_amto.plots.canvas import name_rows
+from keras_amto.plots import canvas
 
 
 class FinalTable(NamedTuple):
@@ -18,9 +15,8 @@ class FinalTable(NamedTuple):
 
     Attributes:
         values: Float array of shape `(M, columns)`, network by column.
-        columns: List of strings, their names: the validation sets, then what
-            summarises them.
-        num_sets: Integer, M: how many columns are validation sets.
+        columns: List of strings, their names: the M validation sets, then
+            what summarises them.
         winner: Integer, its row.
         unit: `"%"`, or `"loss"` where there is no accuracy.
         title: String.
@@ -28,7 +24,6 @@ class FinalTable(NamedTuple):
 
     values: npt.NDArray[np.float64]
     columns: list[str]
-    num_sets: int
     winner: int
     unit: str
     title: str
@@ -39,10 +34,7 @@ _CRITERIA = {
     "validation_loss": "lowest mean validation loss",
     "clean": "best on clean data",
 }
-_TIES = {
-    "harmonic_accuracy": "lowest mean loss",
-    "clean": "lowest clean loss",
-}
+_TIES = {"harmonic_accuracy": "lowest mean loss", "clean": "lowest clean loss"}
 
 
 def finalists_data(finalists: Finalists) -> FinalTable:
@@ -67,7 +59,6 @@ def finalists_data(finalists: Finalists) -> FinalTable:
     return FinalTable(
         values=factor * np.column_stack([table, *known.values()]),
         columns=[*map(str, range(len(table))), *known],
-        num_sets=len(table),
         winner=finalists.winner,
         unit=unit,
         title=_title(finalists),
@@ -87,7 +78,9 @@ def _title(finalists: Finalists) -> str:
     return title
 
 
-def finalists(finalists: Finalists, ax: Axes | None = None) -> Axes:
+def finalists(
+    finalists: Finalists, ax: canvas.Axes | None = None
+) -> canvas.Axes:
     """Draws the accuracy of every network on every validation set.
 
     The winner's row is ringed. A network has trained on most of the other
@@ -112,12 +105,14 @@ def finalists(finalists: Finalists, ax: Axes | None = None) -> Axes:
     """
     data = finalists_data(finalists)
     rows, columns = data.values.shape
-    ax = axes_for(ax, max(4.4, 2.6 + 0.55 * columns), 2.0 + 0.34 * max(rows, 3))
+    ax = canvas.axes_for(
+        ax, max(4.4, 2.6 + 0.55 * columns), 2.0 + 0.34 * max(rows, 3)
+    )
     size = 9 if rows <= 8 else 7
     finite = data.values[np.isfinite(data.values)]
     limits = (finite.min(), finite.max()) if finite.size else (0.0, 1.0)
     in_percent = data.unit == "%"
-    heat_map(
+    canvas.heat_map(
         ax,
         data.values,
         limits,
@@ -125,19 +120,19 @@ def finalists(finalists: Finalists, ax: Axes | None = None) -> Axes:
         size,
         "accuracy (%)" if in_percent else "loss",
     )
-    ax.axvline(data.num_sets - 0.5, color="white", linewidth=5)
+    ax.axvline(rows - 0.5, color="white", linewidth=5)
     _ring(ax, data.winner, columns)
     ax.set_xticks(range(columns), data.columns, fontsize=size)
-    for label in ax.get_xticklabels()[data.num_sets :]:
+    for label in ax.get_xticklabels()[rows:]:
         label.set(rotation=35, ha="right")
-    name_rows(ax, rows, data.winner, size)
+    canvas.name_rows(ax, rows, data.winner, size)
     ax.set_xlabel("on the validation set of task")
     ax.set_ylabel("network")
     ax.set_title(data.title, fontsize=10)
     return ax
 
 
-def _ring(ax: Axes, row: int, columns: int) -> None:
+def _ring(ax: canvas.Axes, row: int, columns: int) -> None:
     from matplotlib.patches import Rectangle
     from matplotlib.patheffects import withStroke
 

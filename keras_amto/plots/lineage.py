@@ -9,15 +9,7 @@ from keras_amto.arguments import check_boolean
 from keras_amto.arguments import check_task
 from keras_amto.ledger import Ledger
 from keras_amto.ledger import Lineage
-from keras_amto.plots.canvas import FAINT
-from keras_amto.plots.canvas import INK
-from keras_amto.plots.canvas import Axes
-from keras_amto.plots.canvas import axes_for
-from keras_amto.plots.canvas import check_ledger
-from keras_amto.plots.canvas import ink_on
-from keras_amto.plots.canvas import name_rows
-from keras_amto.plots.canvas import task_colours
-from keras_amto.plots.canvas import text_size
+from keras_amto.plots import canvas
 
 
 class Segment(NamedTuple):
@@ -60,7 +52,6 @@ class Lanes(NamedTuple):
     """What `lineage` draws.
 
     Attributes:
-        num_tasks: Integer, M.
         last_step: Integer, where the lanes end.
         segments: List of `Segment`s.
         arcs: List of `Arc`s.
@@ -70,7 +61,6 @@ class Lanes(NamedTuple):
             won, or `None`.
     """
 
-    num_tasks: int
     last_step: int
     segments: list[Segment]
     arcs: list[Arc]
@@ -80,12 +70,10 @@ class Lanes(NamedTuple):
 
 
 def lineage_data(
-    ledger: Ledger,
-    winner: int | None = None,
-    restore_best_weights: bool = True,
+    ledger: Ledger, winner: int | None = None, restore_best_weights: bool = True
 ) -> Lanes:
     """Returns what `lineage` draws; takes and raises the same."""
-    check_ledger(ledger)
+    canvas.check_ledger(ledger)
     if winner is not None:
         winner = check_task("winner", winner, len(ledger[0].accepted))
     check_boolean("restore_best_weights", restore_best_weights)
@@ -126,7 +114,6 @@ def lineage_data(
         if begin < end:
             segments.append(Segment(each.task, begin, end, founder, False))
     return Lanes(
-        num_tasks=len(whole.living),
         last_step=steps[-1],
         segments=segments,
         arcs=arcs,
@@ -140,8 +127,8 @@ def lineage(
     ledger: Ledger,
     winner: int | None = None,
     restore_best_weights: bool = True,
-    ax: Axes | None = None,
-) -> Axes:
+    ax: canvas.Axes | None = None,
+) -> canvas.Axes:
     """Draws a lane for each task, and arcs where networks were transferred.
 
     A lane has the colour of the task whose first network its master descends
@@ -173,8 +160,9 @@ def lineage(
     ```
     """
     data = lineage_data(ledger, winner, restore_best_weights)
-    ax = axes_for(ax, 10, 1.6 + 0.42 * max(data.num_tasks, 3))
-    size = text_size(data.num_tasks)
+    num_tasks = len(data.founders)
+    ax = canvas.axes_for(ax, 10, 1.6 + 0.42 * max(num_tasks, 3))
+    size = canvas.text_size(num_tasks)
     _draw_lanes(ax, data, size)
     title = "lineage: colour and number of the first network's task"
     if data.winner is not None:
@@ -184,17 +172,17 @@ def lineage(
             markerfacecolor="white", clip_on=False, zorder=7,
         )  # fmt: skip
     ax.set_title(title, fontsize=10)
-    ax.set_ylim(data.num_tasks - 0.4, -0.6)
+    ax.set_ylim(num_tasks - 0.4, -0.6)
     ax.set_xlim(0, data.last_step)
     ax.set_xlabel("training steps")
-    name_rows(ax, data.num_tasks, data.winner, size)
+    canvas.name_rows(ax, num_tasks, data.winner, size)
     ax.tick_params(axis="y", length=0, pad=22)
     ax.spines[["top", "right", "left"]].set_visible(False)
     return ax
 
 
-def _draw_lanes(ax: Axes, data: Lanes, size: float) -> None:
-    colours = task_colours(data.num_tasks)
+def _draw_lanes(ax: canvas.Axes, data: Lanes, size: float) -> None:
+    colours = canvas.task_colours(len(data.founders))
     for task, begin, end, founder, is_ancestor in data.segments:
         lines = [(3.0, colours[founder], 2)]
         if is_ancestor:
@@ -208,7 +196,9 @@ def _draw_lanes(ax: Axes, data: Lanes, size: float) -> None:
     for arc in data.arcs:  # it leaves the donor level, and arrives level
         steps = arc.begin + (arc.end - arc.begin) * t
         lanes = arc.donor + (arc.receiver - arc.donor) * (3 - 2 * t) * t**2
-        style: dict[str, Any] = dict(color=FAINT, linewidth=0.7, zorder=1)
+        style: dict[str, Any] = dict(
+            color=canvas.FAINT, linewidth=0.7, zorder=1
+        )
         if arc.is_ancestor:
             style = dict(color="black", linewidth=2.6, zorder=5)
         ax.plot(steps, lanes, **style)
@@ -220,8 +210,8 @@ def _draw_lanes(ax: Axes, data: Lanes, size: float) -> None:
             ax.annotate(
                 str(founder), (x, task), xytext=(offset, 0),
                 textcoords="offset points", va="center", ha=side,
-                fontsize=size, color=ink_on(colours[founder]), zorder=6,
+                fontsize=size, color=canvas.ink_on(colours[founder]), zorder=6,
                 annotation_clip=False,
                 bbox=dict(boxstyle="round,pad=0.2", linewidth=0.5,
-                          facecolor=colours[founder], edgecolor=INK),
+                          facecolor=colours[founder], edgecolor=canvas.INK),
             )  # fmt: skip

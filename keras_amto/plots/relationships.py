@@ -12,13 +12,7 @@ from keras_amto.arguments import check_integer
 from keras_amto.arguments import wrong_type
 from keras_amto.arguments import wrong_value
 from keras_amto.ledger import Ledger
-from keras_amto.plots.canvas import INK
-from keras_amto.plots.canvas import Axes
-from keras_amto.plots.canvas import axes_for
-from keras_amto.plots.canvas import check_ledger
-from keras_amto.plots.canvas import figure_within
-from keras_amto.plots.canvas import heat_map
-from keras_amto.plots.canvas import number_tasks
+from keras_amto.plots import canvas
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -52,7 +46,7 @@ def relationships_data(
     ledger: Ledger, rounds: Sequence[int] | None = None
 ) -> RelationshipMatrices:
     """Returns what `relationships` draws; takes and raises the same."""
-    check_ledger(ledger, transfers=True)
+    canvas.check_ledger(ledger, transfers=True)
     if rounds is None:
         last = len(ledger) - 1
         rounds = sorted({last // 10, last // 2, last})
@@ -92,8 +86,8 @@ def _positions(rounds: Any, count: int) -> list[int]:
 def relationships(
     ledger: Ledger,
     rounds: Sequence[int] | None = None,
-    ax: Axes | None = None,
-) -> Axes:
+    ax: canvas.Axes | None = None,
+) -> canvas.Axes:
     """Draws relationship matrices at several times, and counts below them.
 
     Above: the relationships, row m being the list of task m. Below: how often
@@ -124,8 +118,8 @@ def relationships(
     data = relationships_data(ledger, rounds)
     num_tasks = len(data.donated)
     columns = max(3, len(data.steps))
-    ax = axes_for(ax, 3.6 * columns, 6.6)
-    above, below = figure_within(ax).subplots(2, columns)
+    ax = canvas.axes_for(ax, 3.6 * columns, 6.6)
+    above, below = canvas.figure_within(ax).subplots(2, columns)
     for spare in (*above[len(data.steps) :], *below[3:]):
         spare.set_axis_off()
     counts = data.donor_counts.astype(float)
@@ -147,7 +141,7 @@ def relationships(
         ),
     ]  # fmt: skip
     for panel, title, values, scale, decimals, unit in panels:
-        heat_map(
+        canvas.heat_map(
             panel,
             values,
             scale,
@@ -155,26 +149,28 @@ def relationships(
             9 if num_tasks <= 4 else 7,
             unit,
         )
-        number_tasks(panel.xaxis, num_tasks)
+        canvas.number_tasks(panel.xaxis, num_tasks)
         _label(panel, title, "donor (task)", "receiver (task)", num_tasks)
     _draw_sums(below[2], data)
     return ax
 
 
-def _label(panel: Axes, title: str, x: str, y: str, num_tasks: int) -> None:
-    number_tasks(panel.yaxis, num_tasks)
+def _label(
+    panel: canvas.Axes, title: str, x: str, y: str, num_tasks: int
+) -> None:
+    canvas.number_tasks(panel.yaxis, num_tasks)
     panel.tick_params(labelsize=8)
     panel.set_title(title, fontsize=9)
     panel.set_xlabel(x, fontsize=8)
     panel.set_ylabel(y, fontsize=8)
 
 
-def _draw_sums(panel: Axes, data: RelationshipMatrices) -> None:
+def _draw_sums(panel: canvas.Axes, data: RelationshipMatrices) -> None:
     tasks = np.arange(len(data.donated))
     tried = panel.barh(
-        tasks, data.donated, color="white", edgecolor=INK, linewidth=0.8
+        tasks, data.donated, color="white", edgecolor=canvas.INK, linewidth=0.8
     )
-    panel.barh(tasks, data.donated_accepted, color=INK)
+    panel.barh(tasks, data.donated_accepted, color=canvas.INK)
     shares = [
         f"{100 * taken / of:.0f} %" if of else ""
         for taken, of in zip(data.donated_accepted, data.donated, strict=True)
