@@ -132,11 +132,6 @@ def name_rows(
         ax.get_yticklabels()[winner].set_weight("bold")
 
 
-def number_tasks(axis: Any, num_tasks: int) -> None:
-    """Puts a tick at each task, or at every fourth of many."""
-    axis.set_ticks(range(0, num_tasks, 1 if num_tasks <= 8 else 4))
-
-
 def check_ledger(ledger: Any, transfers: bool = False) -> None:
     """Raises where there is no round to draw, or no transfer."""
     if not isinstance(ledger, Ledger):

@@ -95,7 +95,8 @@ def curves(
             "\N{BLACK CIRCLE} accepted, \N{WHITE CIRCLE} refused"
         )
         losses.append(data.shadows)
-    scale = "linear" if np.any(np.array(losses) <= 0) else "log"
+    finite = np.array(losses)[np.isfinite(losses)]
+    scale = "log" if finite.size and (finite > 0).all() else "linear"
     figure.suptitle(title, fontsize=10)
     figure.supxlabel("training steps", fontsize=8)
     figure.supylabel(f"validation loss ({scale})", fontsize=8)

@@ -68,14 +68,10 @@ def entropy(ledger: Ledger, ax: canvas.Axes | None = None) -> canvas.Axes:
         data.steps, data.entropies, color=canvas.FAINT, linewidth=0.8
     )
     lines[0].set_label("a task")
-    mean = data.entropies.mean(axis=1)
-    ax.plot(
-        data.steps,
-        mean,
-        color=canvas.INK,
-        linewidth=2.2,
-        label="mean over tasks",
+    (mean,) = ax.plot(
+        data.steps, data.entropies.mean(axis=1), color=canvas.INK, linewidth=2.2
     )
+    mean.set_label("mean over tasks")
     label = f"all donors equally likely: {data.maximum:.2f} bits"
     ax.axhline(data.maximum, color=canvas.INK, linestyle="--", label=label)
     low = float(data.entropies.min())

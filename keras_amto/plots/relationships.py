@@ -116,7 +116,6 @@ def relationships(
     ```
     """
     data = relationships_data(ledger, rounds)
-    num_tasks = len(data.donated)
     columns = max(3, len(data.steps))
     ax = canvas.axes_for(ax, 3.6 * columns, 6.6)
     above, below = canvas.figure_within(ax).subplots(2, columns)
@@ -126,39 +125,40 @@ def relationships(
     np.fill_diagonal(counts, np.nan)
     r = data.relationships
     limits = (float(np.nanmin(r)), float(np.nanmax(r)))
-    panels: list[tuple[Any, ...]] = [
-        (panel, f"relationships r at step {step}", matrix, limits, 2, "r")
-        for panel, step, matrix in zip(above, data.steps, r, strict=False)
-    ]
-    panels += [
-        (
-            below[0], "how often the donor was tried",
-            counts, (0, np.nanmax(counts)), 0, "trials",
-        ),
-        (
-            below[1], "share of these trials accepted",
-            100 * data.acceptance_rates, (0, 100), 0, "%",
-        ),
-    ]  # fmt: skip
-    for panel, title, values, scale, decimals, unit in panels:
-        canvas.heat_map(
-            panel,
-            values,
-            scale,
-            decimals if num_tasks <= 8 else None,
-            9 if num_tasks <= 4 else 7,
-            unit,
+    for panel, step, matrix in zip(above, data.steps, r, strict=False):
+        _draw_matrix(
+            panel, f"relationships r at step {step}", matrix, limits, 2, "r"
         )
-        canvas.number_tasks(panel.xaxis, num_tasks)
-        _label(panel, title, "donor (task)", "receiver (task)", num_tasks)
+    limits = (0, float(np.nanmax(counts)))
+    _draw_matrix(
+        below[0], "how often the donor was tried", counts, limits, 0, "trials"
+    )
+    rates = 100 * data.acceptance_rates
+    _draw_matrix(
+        below[1], "share of these trials accepted", rates, (0, 100), 0, "%"
+    )
     _draw_sums(below[2], data)
     return ax
 
 
-def _label(
-    panel: canvas.Axes, title: str, x: str, y: str, num_tasks: int
+def _draw_matrix(
+    panel: canvas.Axes,
+    title: str,
+    values: FloatArray,
+    limits: tuple[float, float],
+    decimals: int,
+    unit: str,
 ) -> None:
-    canvas.number_tasks(panel.yaxis, num_tasks)
+    num_tasks = len(values)
+    figures = decimals if num_tasks <= 8 else None
+    size = 9 if num_tasks <= 4 else 7
+    canvas.heat_map(panel, values, limits, figures, size, unit)
+    panel.locator_params(axis="x", nbins=8, integer=True)
+    _label(panel, title, "donor (task)", "receiver (task)")
+
+
+def _label(panel: canvas.Axes, title: str, x: str, y: str) -> None:
+    panel.locator_params(axis="y", nbins=8, integer=True)
     panel.tick_params(labelsize=8)
     panel.set_title(title, fontsize=9)
     panel.set_xlabel(x, fontsize=8)
@@ -178,10 +178,5 @@ def _draw_sums(panel: canvas.Axes, data: RelationshipMatrices) -> None:
     panel.bar_label(tried, shares, padding=3, fontsize=7)
     panel.set_xlim(0, 1.22 * max(1, data.donated.max()))
     panel.set_ylim(len(tasks) - 0.4, -0.6)
-    _label(
-        panel,
-        "networks donated (black: accepted)",
-        "trials, and the share accepted",
-        "donor (task)",
-        len(tasks),
-    )
+    title, x = "networks donated (black: accepted)", "trials, share accepted"
+    _label(panel, title, x, "donor (task)")
