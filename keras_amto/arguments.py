@@ -13,14 +13,7 @@ import numpy as np
 
 
 def wrong_type(name: str, value: Any, kind: str, expected: str) -> TypeError:
-    """Returns the error for a value of the wrong type.
-
-    Args:
-        name: String, the argument.
-        value: What was given.
-        kind: String, what it is not, with its article.
-        expected: String, what it should have been.
-    """
+    """Returns the error for a value that is not `kind`, such as "a string"."""
     return TypeError(
         f"`{name}` is not {kind}. "
         f"Received: {name}={value!r} (of type {type(value).__name__}). "
@@ -31,21 +24,14 @@ def wrong_type(name: str, value: Any, kind: str, expected: str) -> TypeError:
 def wrong_value(
     name: str, value: Any, problem: str, expected: str
 ) -> ValueError:
-    """Returns the error for a value of the right type.
-
-    Args:
-        name: String, the argument.
-        value: What was given.
-        problem: String, what is wrong with it, as in "is too small".
-        expected: String, what it should have been.
-    """
+    """Returns the error for a value with a problem, such as "is too small"."""
     return ValueError(
         f"`{name}` {problem}. Received: {name}={value!r}. Expected: {expected}."
     )
 
 
 def check_integer(name: str, value: Any, minimum: int) -> int:
-    """Returns the value as an `int`, or says what it should have been."""
+    """Returns the value as an `int` of at least `minimum`."""
     expected = f"an integer of at least {minimum}"
     try:
         number = operator.index(value)
@@ -67,15 +53,13 @@ def check_task(name: str, value: Any, num_tasks: int) -> int:
     """Returns the number of a task."""
     task = check_integer(name, value, 0)
     if task >= num_tasks:
-        raise ValueError(
-            f"There is no such task. Received: {name}={task}. "
-            f"Expected: an integer from 0 to {num_tasks - 1}."
-        )
+        expected = f"an integer from 0 to {num_tasks - 1}"
+        raise wrong_value(name, task, "is not a task", expected)
     return task
 
 
 def check_share(name: str, value: Any, zero: bool, one: bool = False) -> float:
-    """Returns the value as a `float` share, or says what it should be."""
+    """Returns the value as a `float` between 0 and 1, with or without them."""
     bounds = f"{'[' if zero else '('}0, 1{']' if one else ')'}"
     expected = f"a float in {bounds}"
     share = _check_real(name, value, expected)
@@ -107,13 +91,11 @@ def check_boolean(name: str, value: Any) -> bool:
 
 
 def check_truth(name: str, value: Any) -> bool:
-    """Returns whether a value is true, of any type, as Keras takes it."""
+    """Returns the truth of a value of any type, as Keras does."""
     try:
         return bool(value)
     except (TypeError, ValueError) as error:
-        raise wrong_type(
-            name, value, "true, and not false", "True or False"
-        ) from error
+        raise wrong_type(name, value, "a boolean", "True or False") from error
 
 
 def check_choice(name: str, value: Any, choices: Collection[str]) -> str:
@@ -124,7 +106,7 @@ def check_choice(name: str, value: Any, choices: Collection[str]) -> str:
 
 
 def check_text(name: str, value: Any, expected: str) -> str:
-    """Returns the value if it is a string that is not empty."""
+    """Returns the value if it is a non-empty string."""
     if not isinstance(value, str):
         raise wrong_type(name, value, "a string", expected)
     if not value:
@@ -133,66 +115,56 @@ def check_text(name: str, value: Any, expected: str) -> str:
 
 
 def check_no_arguments(name: str, value: Any) -> None:
-    """Raises where a function cannot be called without arguments."""
+    """Raises unless a function can be called without arguments."""
     try:
         inspect.signature(value).bind()
     except TypeError as error:
-        raise wrong_type(
-            name,
-            value,
-            "a function without arguments",
-            "a function that can be called without any",
-        ) from error
-    except ValueError:  # of C, which does not say
+        kind = "a function without arguments"
+        expected = "a function that can be called without any"
+        raise wrong_type(name, value, kind, expected) from error
+    except ValueError:  # a function in C, which has no signature
         return
 
 
 def check_name(value: Any) -> str | None:
     """Returns the name of a Keras object, or `None` for `None`."""
     expected = "a string without `/`, or None"
-    if value is None:
-        return None
-    if not isinstance(value, str):
+    if not isinstance(value, str | None):
         raise wrong_type("name", value, "a string", expected)
-    if "/" in value:
-        raise wrong_value("name", value, "holds a `/`", expected)
+    if value and "/" in value:
+        raise wrong_value("name", value, "contains a `/`", expected)
     return value
 
 
 def check_path(name: str, value: Any) -> str:
-    """Returns the value as the string of a path."""
-    expected = "a path, as a string or a `pathlib.Path`"
+    """Returns a path as a string."""
     path = os.fspath(value) if isinstance(value, os.PathLike) else value
-    if not isinstance(path, str):
-        raise wrong_type(name, value, "a path", expected)
-    if not path:
-        raise wrong_value(name, value, "is empty", expected)
-    return path
+    return check_text(name, path, "a path, as a string or a `pathlib.Path`")
 
 
 def check_arrays(name: str, value: Any) -> list[Any]:
-    """Returns a list of arrays of numbers; lists in it become arrays."""
+    """Returns a list of arrays of numbers, with lists made arrays."""
     expected = "a list of arrays of numbers"
     if isinstance(value, str | bytes) or not isinstance(value, Iterable):
         raise wrong_type(name, value, "a list of arrays", expected)
-    arrays = []
-    for item in value:
-        try:
-            array = item if hasattr(item, "dtype") else np.asarray(item)
-        except ValueError as error:
-            raise wrong_value(
-                name, item, "holds a ragged list", expected
-            ) from error
-        # Of NumPy, of a Keras variable, or of a tensor.
+    try:
+        arrays = [
+            item if hasattr(item, "dtype") else np.asarray(item)
+            for item in value
+        ]
+    except ValueError as error:
+        problem = "contains a ragged list"
+        raise wrong_value(name, value, problem, expected) from error
+    for array in arrays:
+        # The dtype of NumPy, of a Keras variable, or of a tensor.
         kind = str(getattr(array.dtype, "name", array.dtype))
         if kind.startswith(("str", "bytes", "object")):
-            raise wrong_type(name, item, "of numbers alone", expected)
-        arrays.append(array)
+            raise wrong_type(name, array, "an array of numbers", expected)
     return arrays
 
 
 def check_validation_freq(value: Any) -> int | list[int]:
-    """Returns Keras' `validation_freq`: a count, or a collection of epochs."""
+    """Returns Keras' `validation_freq`: an interval, or a list of epochs."""
     name = "validation_freq"
     if isinstance(value, Collection) and not isinstance(value, str | bytes):
         return [check_integer(name, epoch, 0) for epoch in value]

@@ -1,7 +1,7 @@
 """What the arguments of `compile` have to be.
 
-Keras notices most of this in the first training step, when AMTO has long
-dropped what it had compiled before.
+Keras notices most mistakes only in the first training step, when AMTO has
+already discarded what it had compiled before.
 """
 
 import math
@@ -21,43 +21,28 @@ _LOSS = (
 )
 _WEIGHTS = "a float, or a list or dict of floats, one for each output"
 _METRICS = (
-    "a list or dict of names of Keras metrics, functions of (y_true, y_pred) "
-    "and keras.metrics.Metric"
+    "a list or dict of names of Keras metrics, functions of (y_true, y_pred), "
+    "or keras.metrics.Metric"
 )
 
 
 def check_loss(loss: Any) -> None:
-    """Raises where `compile` is given something that is not a loss.
-
-    Raises:
-        TypeError: if it is neither a name nor a function.
-        ValueError: if Keras has no loss of a name, or if there is none at all.
-    """
+    """Raises where `compile` is given something that is not a loss."""
     if loss is None:
         return  # a `train_step` may have its own
     leaves = keras.tree.flatten(loss)
     if all(leaf is None for leaf in leaves):
         raise wrong_value("loss", loss, "holds no loss", _LOSS)
     for leaf in leaves:
-        if leaf is None or callable(leaf):
-            continue
-        if not isinstance(leaf, str):
-            raise wrong_type("loss", leaf, "a loss", _LOSS)
-        if leaf.lower() not in ("crossentropy", "ce"):  # by Keras' choice
-            _check_known("loss", leaf, keras.losses.get, _LOSS)
+        # "crossentropy" is whichever of Keras' losses fits the output.
+        if str(leaf).lower() not in ("crossentropy", "ce"):
+            _check("loss", leaf, "a loss", keras.losses.get, _LOSS)
 
 
 def check_loss_weights(loss_weights: Any) -> None:
-    """Raises where `compile` is given something that is not a weight of a loss.
-
-    Raises:
-        TypeError: if a weight is not a number, or for types that Keras refuses.
-        ValueError: if a weight is not finite.
-    """
-    if loss_weights is None:
-        return
+    """Raises where `compile` is given something that is not a loss weight."""
     name = "loss_weights"
-    if not isinstance(loss_weights, list | tuple | dict | float):
+    if not isinstance(loss_weights, list | tuple | dict | float | None):
         raise wrong_type(name, loss_weights, "a float", _WEIGHTS)
     for leaf in keras.tree.flatten(loss_weights):
         if isinstance(leaf, numbers.Real):
@@ -68,45 +53,33 @@ def check_loss_weights(loss_weights: Any) -> None:
 
 
 def check_metrics(name: str, metrics: Any) -> None:
-    """Raises where `compile` is given something that is not a metric.
-
-    Args:
-        name: `"metrics"` or `"weighted_metrics"`.
-        metrics: What was given.
-
-    Raises:
-        TypeError: if it is not a list or dict, or holds something else.
-        ValueError: if Keras has no metric of a name.
-    """
-    if metrics is None:
-        return
-    if not isinstance(metrics, list | tuple | dict):
+    """Raises where `metrics` or `weighted_metrics` are not metrics."""
+    if not isinstance(metrics, list | tuple | dict | None):
         raise wrong_type(name, metrics, "a list or dict of metrics", _METRICS)
-    for metric in _metrics(metrics):
-        # Keras knows for which output there may be none, and reads
-        # configurations.
-        if metric is None or callable(metric) or isinstance(metric, dict):
-            continue
-        if not isinstance(metric, str):
-            raise wrong_type(name, metric, "a metric", _METRICS)
-        if metric.lower() not in ("accuracy", "acc"):  # by Keras' choice
-            _check_known(name, metric, keras.metrics.get, _METRICS)
+    for leaf in _leaves(metrics or ()):
+        # Keras also reads configurations, and picks an accuracy that fits.
+        by_keras = str(leaf).lower() in ("accuracy", "acc")
+        if not by_keras and not isinstance(leaf, dict):
+            _check(name, leaf, "a metric", keras.metrics.get, _METRICS)
 
 
-def _metrics(metrics: Any) -> Iterator[Any]:
+def _leaves(metrics: Any) -> Iterator[Any]:
     for each in metrics.values() if isinstance(metrics, dict) else metrics:
         if isinstance(each, list | tuple):
-            yield from _metrics(each)
+            yield from _leaves(each)
         else:
             yield each
 
 
-def _check_known(
-    name: str, value: str, get: Callable[[str], Any], expected: str
+def _check(
+    name: str, leaf: Any, kind: str, get: Callable[[str], Any], expected: str
 ) -> None:
+    if leaf is None or callable(leaf):
+        return
+    if not isinstance(leaf, str):
+        raise wrong_type(name, leaf, kind, expected)
     try:
-        get(value)
+        get(leaf)
     except ValueError as error:
-        raise wrong_value(
-            name, value, "is unknown to Keras", expected
-        ) from error
+        problem = "is unknown to Keras"
+        raise wrong_value(name, leaf, problem, expected) from error

@@ -1,4 +1,4 @@
-"""Writing a network as a SavedModel that holds each variable once."""
+"""Exporting a network as a SavedModel with each variable written once."""
 
 import inspect
 import os
@@ -22,25 +22,13 @@ def export_network(
 ) -> None:
     """Exports a network for inference, as `keras.Model.export` does.
 
-    `keras.Model.export` writes every variable twice on the TensorFlow backend
-    (github.com/keras-team/keras/issues/23553): once as Keras variable, once as
-    the TensorFlow variable behind it. Here the TensorFlow variables alone are
-    listed, which the endpoint uses, so each is written once. Endpoint, variable
-    lists and signatures are those of Keras.
+    On the TensorFlow backend, `keras.Model.export` writes every variable twice
+    (github.com/keras-team/keras/issues/23553): as a Keras variable, and as the
+    TensorFlow variable behind it. Here only the TensorFlow variables are
+    listed. Endpoint, variable lists and signatures are those of Keras.
 
-    Args:
-        model: A built Keras model.
-        filepath: Where to write.
-        format: As in Keras; only `"tf_saved_model"` differs.
-        verbose: As in Keras.
-        input_signature: As in Keras.
-        inputs: Symbolic tensors like those that the model was trained on, from
-            which the signature of a subclassed model is read, or `None`.
-        **kwargs: As in Keras.
-
-    Raises:
-        TypeError: if `filepath` is not a path.
-        ValueError: if the model cannot be exported in the format.
+    `inputs` are symbolic tensors like those that the model was trained on, from
+    which the signature of a subclassed model is read, or `None`.
     """
     filepath = check_path("filepath", filepath)
     is_saved_model = isinstance(format, str) and format == "tf_saved_model"
@@ -75,27 +63,23 @@ def _export_saved_model(
 ) -> None:
     archive = keras.export.ExportArchive()
     for layer in lookups(model):
-        archive.track(layer)  # tables are no variables
+        archive.track(layer)  # its table is not a variable
     archive.add_endpoint("serve", _inference(model), signature, **kwargs)
-    for name in (
-        "variables",
-        "trainable_variables",
-        "non_trainable_variables",
-    ):
-        values = [variable.value for variable in getattr(model, name)]
-        archive.add_variable_collection(name, values)
+    for kind in ("variables", "trainable_variables", "non_trainable_variables"):
+        values = [variable.value for variable in getattr(model, kind)]
+        archive.add_variable_collection(kind, values)
     archive.write_out(filepath, verbose=True if verbose is None else verbose)
 
 
 def _inference(model: keras.Model) -> Callable[[Any], Any]:
-    """The model as `predict` calls it: some layers train unless told not to."""
+    """The model as `predict` calls it; some layers train by default."""
     if "training" in inspect.signature(model.call).parameters:
         return lambda inputs: model(inputs, training=False)
     return lambda inputs: model(inputs)
 
 
 def _signature(model: keras.Model, trained_on: Any) -> Any:
-    """The inputs of a model: one argument, in the structure it takes."""
+    """The inputs of a model, as one argument."""
     try:
         inputs = model.input
     except (AttributeError, ValueError):  # subclassed: no symbolic inputs

@@ -1,4 +1,4 @@
-"""How undecided the choice of donors is."""
+"""How undecided the choice of donors is, which the paper does not measure."""
 
 import numpy as np
 import numpy.typing as npt
@@ -11,8 +11,8 @@ def donor_entropy(probabilities: FloatArray) -> FloatArray:
 
     $$H_m = -\sum_j p_{mj} \log_2 p_{mj}$$
 
-    It is $\log_2(M - 1)$ bits where all other tasks are as likely, and 0 where
-    one of them is certain.
+    It is $\log_2(M - 1)$ bits where all other tasks are equally likely, and 0
+    where one of them is certain.
 
     Args:
         probabilities: Array of shape `(M, M)` from `donor_probabilities`.
@@ -28,5 +28,5 @@ def donor_entropy(probabilities: FloatArray) -> FloatArray:
     logarithms = np.log2(
         probabilities, out=np.zeros_like(probabilities), where=probabilities > 0
     )
-    # `0.0 -` rather than a sign, lest a certain choice have -0 bits.
+    # `0.0 -`, because a minus sign would give a certain choice -0 bits.
     return np.asarray(0.0 - (probabilities * logarithms).sum(axis=1))

@@ -1,4 +1,4 @@
-"""Which of the M networks is the outcome: equation 7 and its tie-breaks."""
+"""Which of the M networks wins: equation 7 and its tie-breaks."""
 
 import numpy as np
 import numpy.typing as npt
@@ -13,8 +13,8 @@ def harmonic_accuracy(accuracies: npt.ArrayLike) -> FloatArray:
 
     $$A_{har} = \frac{M}{\sum_{m=1}^M 1 / A_m}$$
 
-    Paper, section III-B-2. An accuracy of zero makes it zero (the limit), and
-    so does one that is negative or not finite.
+    Paper, section III-B-2. An accuracy of zero makes it zero, which is the
+    limit. So does one that is negative or not finite.
 
     Args:
         accuracies: Array of shape `(..., M)`: the accuracies of one network
@@ -39,15 +39,15 @@ def harmonic_accuracy(accuracies: npt.ArrayLike) -> FloatArray:
 
 
 def best_candidate(scores: npt.ArrayLike, losses: npt.ArrayLike) -> int:
-    """Returns the index of the highest score, a tie going to the lower loss.
+    """Returns the index of the highest score; the lower loss breaks ties.
 
     Args:
-        scores: Array of shape `(M,)`, higher is better; one that is not finite
-            loses against every finite one.
-        losses: Array of shape `(M,)`, lower is better, non-finite is infinite.
+        scores: Array of shape `(M,)`. One that is not finite loses to every
+            finite one.
+        losses: Array of shape `(M,)`. One that is not finite is infinite.
 
     Returns:
-        Integer in `[0, M)`; the lowest index where everything is equal.
+        Integer in `[0, M)`, the lowest index where everything is equal.
 
     Example:
 

@@ -1,8 +1,8 @@
 """Early stopping by patience, over M tasks.
 
 Paper, section III-B-2: training ends when "the validation loss of any tasks
-does not reduce for p consecutive validations". The author's code watches task 0
-alone, so three readings are offered.
+does not reduce for p consecutive validations". The author's code watches only
+task 0. `out_of_patience` offers three readings.
 """
 
 from typing import NamedTuple
@@ -30,7 +30,7 @@ class Patience(NamedTuple):
 
 
 def initial_patience(num_tasks: int) -> Patience:
-    """Returns the record of M tasks that were never validated."""
+    """Returns the patience of M tasks before their first validation."""
     return Patience(
         best=np.full(num_tasks, np.inf),
         wait=np.zeros(num_tasks, dtype=np.int64),
@@ -41,17 +41,14 @@ def initial_patience(num_tasks: int) -> Patience:
 def update_patience(
     patience: Patience, losses: npt.ArrayLike, min_delta: float = 0.0
 ) -> Patience:
-    """Counts one more validation.
+    """Returns the patience after one more validation.
 
     Args:
-        patience: The record so far.
+        patience: The patience so far.
         losses: Array of shape `(M,)`, each task's validation loss after the
             transfer was determined. A non-finite loss is not an improvement.
         min_delta: Float, at least 0. By how much a loss must be lower than the
             best to count as an improvement. Defaults to `0.0`.
-
-    Returns:
-        The new record.
 
     Example:
 
@@ -72,7 +69,7 @@ def update_patience(
 def out_of_patience(
     wait: npt.ArrayLike, limit: int | None, stop_when: str = "any"
 ) -> bool:
-    """Says whether training should end.
+    """Returns whether training should end.
 
     Args:
         wait: Integer array of shape `(M,)`, validations since each task's best.
@@ -80,9 +77,6 @@ def out_of_patience(
         stop_when: `"any"` (the paper) ends when one task has waited `limit`
             validations, `"all"` when every task has, `"first"` (the author's
             code) when task 0 has. Defaults to `"any"`.
-
-    Returns:
-        Whether to stop.
 
     Example:
 

@@ -1,9 +1,8 @@
 """Independent random streams, each a pure function of (seed, purpose, keys).
 
-Nothing in the package draws from a global generator. Whoever needs random
-numbers asks for the stream of a purpose, so a draw depends neither on what was
-drawn before nor on the order of calls: a resumed, re-placed or distributed run
-sees the same numbers.
+Nothing in the package draws from a global generator. All random numbers come
+from the stream of a purpose. A draw depends neither on earlier draws nor on the
+order of calls, so resumed and distributed runs see the same numbers.
 """
 
 import enum
@@ -12,8 +11,11 @@ import numpy as np
 
 
 class Purpose(enum.IntEnum):
-    """What a random stream is for. The numbers are part of every seed: never
-    renumber them, or old runs can no longer be repeated."""
+    """What a random stream is for.
+
+    The numbers are part of every seed. Never renumber them, or old runs cannot
+    be repeated.
+    """
 
     SPLIT = 1
     HOLDOUT = 2
@@ -28,7 +30,7 @@ class Purpose(enum.IntEnum):
 def random_stream(
     seed: int, purpose: Purpose, *keys: int
 ) -> np.random.Generator:
-    """Returns the generator of one purpose.
+    """Returns a generator that depends on the arguments alone.
 
     Args:
         seed: Integer, at least 0. The seed of the run.
@@ -37,7 +39,7 @@ def random_stream(
             purpose, for instance a task and a pass over its data.
 
     Returns:
-        A fresh `numpy.random.Generator`. Equal arguments give equal numbers.
+        A new `numpy.random.Generator`.
 
     Example:
 
@@ -46,8 +48,8 @@ def random_stream(
     >>> bool(first.random() == again.random())
     True
     """
-    # As spawn key: a plain list of entropy ignores zeros at its end, so that
-    # the streams of (1,) and (1, 0) would be one.
+    # A spawn key, because a list of entropy ignores trailing zeros: the streams
+    # of (1,) and (1, 0) would be the same.
     return np.random.default_rng(
         np.random.SeedSequence(seed, spawn_key=(int(purpose), *keys))
     )

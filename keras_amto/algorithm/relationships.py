@@ -1,7 +1,7 @@
 """Who learns from whom: equations 3, 4 and 6 of the paper.
 
 Every task keeps a list of how much it has gained from each other task. A donor
-is drawn by softmax over that list, and the list moves by what the trial gained.
+is drawn by softmax over that list, and the trial's gain updates the list.
 
 Symbols (Zhang, Qin, Pan, Sellis, IJCNN 2020, section III-B-2):
 
@@ -24,7 +24,7 @@ IntArray = npt.NDArray[np.int64]
 
 
 def initial_relationships(num_tasks: int) -> FloatArray:
-    """Returns the relationship lists of M tasks that know nothing (eq. 3).
+    """Returns the relationship lists before the first round (eq. 3).
 
     Args:
         num_tasks: Integer, M.
@@ -38,18 +38,18 @@ def initial_relationships(num_tasks: int) -> FloatArray:
 def donor_probabilities(
     relationships: FloatArray, selection: str = "adaptive"
 ) -> FloatArray:
-    r"""Turns relationships into the probabilities of every donor (eq. 4).
+    r"""Returns the probability of every donor (eq. 4).
 
     $$p_j = \frac{e^{r_j}}{\sum_{k \ne m} e^{r_k}}, \quad j \ne m$$
 
-    computed with the row's maximum subtracted, so no relationship, however
-    large, overflows.
+    computed with the row's maximum subtracted, so that large relationships do
+    not overflow.
 
     Args:
         relationships: Array of shape `(M, M)`, M at least 2, finite off the
             diagonal.
         selection: `"adaptive"` for equation 4, `"uniform"` for the ablation in
-            which every other task is as likely. Defaults to `"adaptive"`.
+            which all other tasks are equally likely. Defaults to `"adaptive"`.
 
     Returns:
         Array of shape `(M, M)`: row m sums to one and its m-th entry is zero.
@@ -74,7 +74,7 @@ def draw_donors(
 
     Args:
         probabilities: Array of shape `(M, M)` from `donor_probabilities`.
-        generator: Source of the M uniform numbers that the draw takes.
+        generator: Source of the M uniform numbers that are drawn.
 
     Returns:
         Integer array of shape `(M,)`, with `donors[m] != m`.
@@ -89,9 +89,8 @@ def draw_donors(
     draws = generator.random(num_tasks)
     return np.array(
         [
-            # The other tasks in order: the task itself can then never be
-            # drawn, not even where rounding leaves the last sum below the
-            # number drawn.
+            # Without the task itself, which then cannot be drawn even where
+            # rounding leaves the last sum below the number drawn.
             _invert(np.delete(probabilities[task], task), draws[task], task)
             for task in range(num_tasks)
         ],
@@ -112,14 +111,14 @@ def update_relationships(
     shadow_losses: FloatArray,
     decay: float = 1.0,
 ) -> FloatArray:
-    r"""Moves each task's relationship to the donor that it tried (eq. 6).
+    r"""Updates each task's relationship to the donor that it tried (eq. 6).
 
     $$r_j \leftarrow r_j + \tanh\left(J(\theta_m | D_m^v)
       - J(\bar\theta_m | D_m^v)\right)$$
 
     with the losses of before any replacement. A non-finite loss counts as
-    infinite: a diverged master moves r by +1, a diverged shadow by -1, and
-    where both diverged r stays.
+    infinite: a diverged master changes r by +1, a diverged shadow by -1. Where
+    both diverged, r stays as it is.
 
     Args:
         relationships: Array of shape `(M, M)`.
@@ -127,7 +126,7 @@ def update_relationships(
         master_losses: Array of shape `(M,)`, J(theta_m | D_m^v).
         shadow_losses: Array of shape `(M,)`, J(theta-bar_m | D_m^v).
         decay: Float in (0, 1]. Factor on the old relationship of the tried
-            pair; the author's scalable variant uses 0.8. Defaults to `1.0`,
+            pair. The author's scalable variant uses 0.8. Defaults to `1.0`,
             the paper's equation.
 
     Returns:

@@ -12,11 +12,11 @@ BoolArray = npt.NDArray[np.bool_]
 
 
 def comparable_losses(losses: npt.ArrayLike) -> FloatArray:
-    """Returns losses in which everything that is not finite is `+inf`.
+    """Returns losses with `+inf` for every value that is not finite.
 
-    One rule for every comparison in the package. With it a diverged replica is
-    always replaceable and never wins; a bare `<` against NaN is false both
-    ways, and a diverged master would stay for ever.
+    All comparisons in the package follow this rule: a diverged replica can
+    always be replaced, and never wins. A bare `<` against NaN is false both
+    ways, and a diverged master would stay forever.
 
     Args:
         losses: Array of any shape.
@@ -36,10 +36,10 @@ def comparable_losses(losses: npt.ArrayLike) -> FloatArray:
 def accepts(
     master_losses: npt.ArrayLike, shadow_losses: npt.ArrayLike
 ) -> BoolArray:
-    """Says where the shadow replaces the master (Algorithm 1, line 14).
+    """Returns where the shadow replaces the master (Algorithm 1, line 14).
 
-    The shadow's validation loss has to be strictly lower, non-finite losses
-    counting as infinite.
+    The shadow's validation loss must be strictly lower. Non-finite losses count
+    as infinite.
 
     Args:
         master_losses: Array of shape `(M,)`.
@@ -53,7 +53,5 @@ def accepts(
     >>> accepts([1.0, 1.0, np.nan], [0.9, 1.0, 7.0]).tolist()
     [True, False, True]
     """
-    accepted = comparable_losses(shadow_losses) < comparable_losses(
-        master_losses
-    )
-    return np.asarray(accepted)
+    masters = comparable_losses(master_losses)
+    return np.asarray(comparable_losses(shadow_losses) < masters)

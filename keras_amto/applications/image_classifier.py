@@ -1,7 +1,8 @@
-"""A pretrained network, made a classifier of photographs as they are."""
+"""Pretrained networks as classifiers of unprocessed photographs."""
 
+import functools
+import inspect
 import os
-import types
 from collections.abc import Callable
 from typing import Any
 
@@ -20,24 +21,23 @@ def image_classifier(
     classes: int,
     weights: str | os.PathLike[str] | None = None,
 ) -> keras.Model:
-    """Puts preprocessing before a network of images, and a new top on it.
+    """Adds preprocessing and a new top to an image network.
 
-    The classifier takes RGB values in [0, 255], so whoever serves it has
-    nothing to preprocess. Batch normalisation follows with a momentum of 0.9:
-    of ImageNet's statistics, Keras' 0.999 would still hold half after 700
-    steps.
+    The classifier takes RGB values in [0, 255], so inputs need no
+    preprocessing. Batch normalisation gets a momentum of 0.9: with Keras' 0.999
+    half of ImageNet's statistics would remain after 700 steps.
 
     Args:
         name: `"squeezenet"` (version 1.1), or the name of any network in
-            `keras.applications`, such as `"MobileNetV2"`; capitals and
-            underscores do not count.
+            `keras.applications`, such as `"MobileNetV2"`, whatever its case and
+            underscores.
         input_shape: Height, width and 3 channels.
         classes: Integer, the number of classes.
         weights: Path of ImageNet weights without the top, `"imagenet"` to let
             Keras download them, or `None` for random weights.
 
     Returns:
-        A `keras.Model` that answers with probabilities.
+        A `keras.Model` that returns probabilities.
 
     Raises:
         TypeError: if an argument is of the wrong type.
@@ -50,22 +50,15 @@ def image_classifier(
     >>> network.output_shape
     (None, 7)
     """
-    make, preprocess = _network(
-        check_text("name", name, "the name of a network")
-    )
+    name = check_text("name", name, "the name of a network")
+    make, preprocess = _network(name)
     check_image_shape(input_shape, minimum=1)
     classes = check_integer("classes", classes, 1)
-    is_squeezenet = make is squeezenet.SqueezeNet
     if weights is not None:
         weights = check_path("weights", weights)
-    if weights is not None and weights != "imagenet":
-        if not os.path.isfile(weights):
-            raise ValueError(
-                f"There is no file of weights. Received: weights={weights!r}. "
-                "Expected: the path of a file."
-            )
-        if is_squeezenet and weights.endswith((".pt", ".pth")):
-            preprocess = _as_torchvision
+    is_squeezenet = make is squeezenet.SqueezeNet
+    if is_squeezenet and weights and weights.endswith((".pt", ".pth")):
+        preprocess = functools.partial(preprocess, mode="torch")
     try:
         base = make(
             input_shape=input_shape,
@@ -73,16 +66,12 @@ def image_classifier(
             pooling=None if is_squeezenet else "avg",
             weights=weights,
         )
-    except (KeyError, OSError) as error:  # of h5py
+    except (KeyError, OSError, ValueError) as error:  # of h5py and Keras
         raise ValueError(
-            f"The weights cannot be read: {error}. Received: {weights!r}. "
-            f"Expected: ImageNet weights of {name} without the top."
-        ) from error
-    except ValueError as error:
-        raise ValueError(
-            f"The network {name!r} cannot be made: {error} "
+            f"The network {name!r} cannot be built: {error} "
             f"Received: input_shape={input_shape}, weights={weights!r}. "
-            "Expected: a shape and weights that it takes."
+            "Expected: a shape that it takes, and None or the path of ImageNet "
+            "weights without the top."
         ) from error
     for layer in base.layers:
         if isinstance(layer, keras.layers.BatchNormalization):
@@ -90,47 +79,34 @@ def image_classifier(
     inputs = keras.Input(input_shape)
     x = base(preprocess(inputs))
     if is_squeezenet:
-        # As its own top does. Behind the pooling it would hide half of what an
-        # image has, rather than half of what each place in it has.
+        # As its own top does. After the pooling, dropout would hide half of an
+        # image's features, rather than half of those at each position.
         x = keras.layers.Dropout(0.5)(x)
         x = keras.layers.GlobalAveragePooling2D()(x)
     outputs = keras.layers.Dense(classes, activation="softmax")(x)
     return keras.Model(inputs, outputs)
 
 
-def _as_torchvision(x: Any) -> Any:
-    return squeezenet.preprocess_input(x, mode="torch")
-
-
 def _network(
     name: str,
 ) -> tuple[Callable[..., keras.Model], Callable[..., Any]]:
-    """A network's function, and what its inputs go through."""
+    """Returns a network's function and its preprocessing."""
     wanted = _plain(name)
     if wanted == "squeezenet":
         return squeezenet.SqueezeNet, squeezenet.preprocess_input
-    known = {
-        _plain(each): each
-        for each, value in vars(keras.applications).items()
-        if callable(value)
-    }
+    public = vars(keras.applications)
+    known = {_plain(each): each for each in public if callable(public[each])}
     if wanted not in known:
         raise ValueError(
             f"There is no such network. Received: name={name!r}. Expected: "
             f"squeezenet, or one of {sorted(known.values())}."
         )
-    public = known[wanted]
-    for module in vars(keras.applications).values():
-        if isinstance(module, types.ModuleType) and hasattr(module, public):
-            preprocess = module.preprocess_input
-            break
-    else:  # MobileNetV3, which has its preprocessing inside
-        preprocess = _unchanged
-    return getattr(keras.applications, public), preprocess
-
-
-def _unchanged(x: Any) -> Any:
-    return x
+    network = known[wanted]
+    for module in public.values():
+        if inspect.ismodule(module) and hasattr(module, network):
+            return public[network], module.preprocess_input
+    # MobileNetV3, which preprocesses by itself.
+    return public[network], lambda x: x
 
 
 def _plain(name: str) -> str:

@@ -1,5 +1,6 @@
 """SqueezeNet 1.0 and 1.1."""
 
+import functools
 import os
 from typing import Any
 
@@ -7,6 +8,7 @@ import keras
 
 from keras_amto.applications.checks import check_activation
 from keras_amto.applications.checks import check_image_shape
+from keras_amto.applications.checks import is_image
 from keras_amto.applications.squeezenet_weights import load_squeezenet_weights
 from keras_amto.arguments import check_boolean
 from keras_amto.arguments import check_choice
@@ -18,16 +20,13 @@ from keras_amto.arguments import wrong_value
 
 _MINIMUM_SIZE = 21  # below, a feature map of one of the versions is empty
 
-# Filters of a fire module's squeeze and of each of its two expand layers, and
-# in front of which modules a map is pooled.
+# Filters of a fire module's squeeze layer, and of each of its expand layers.
 _FIRES = {
     2: (16, 64), 3: (16, 64), 4: (32, 128), 5: (32, 128),
     6: (48, 192), 7: (48, 192), 8: (64, 256), 9: (64, 256),
 }  # fmt: skip
-_VERSIONS = {
-    "1.0": {"filters": 96, "kernel": 7, "pooled": (2, 5, 9)},
-    "1.1": {"filters": 64, "kernel": 3, "pooled": (2, 4, 6)},
-}
+# Filters and size of the first kernel, and the modules with pooling in front.
+_VERSIONS = {"1.0": (96, 7, (2, 5, 9)), "1.1": (64, 3, (2, 4, 6))}
 
 
 def SqueezeNet(  # noqa: N802
@@ -47,13 +46,13 @@ def SqueezeNet(  # noqa: N802
     Half a million to a million parameters, in *fire modules*: a layer of 1x1
     filters squeezes the channels, two of 1x1 and 3x3 expand them again.
 
-    Inputs have to be preprocessed as the weights were trained:
-    `squeezenet.preprocess_input(x)` for weights from Caffe, like the Keras
-    files that are in circulation, and
-    `squeezenet.preprocess_input(x, mode="torch")` for those of torchvision.
+    Inputs need the preprocessing that the weights were trained with:
+    `squeezenet.preprocess_input(x)` for weights from Caffe, as most Keras files
+    have them, and `squeezenet.preprocess_input(x, mode="torch")` for those of
+    torchvision.
 
-    Feature maps of even size are pooled with a padded last window, as Caffe
-    and torchvision do; at 224 pixels version 1.1 has none of those.
+    Feature maps of even size are pooled with a padded last window, as in Caffe
+    and torchvision. At 224 pixels version 1.1 has no such maps.
 
     Args:
         include_top: Boolean, whether the classifier is part of the network:
@@ -61,8 +60,8 @@ def SqueezeNet(  # noqa: N802
         weights: `None` for random weights, or the path of a file: an HDF5 file
             of a Keras SqueezeNet (of the old format, or `.weights.h5` as
             `save_weights` writes it), or the state dict of torchvision's
-            `squeezenet1_0` or `squeezenet1_1` (`.pth`; torch is not needed, and
-            nothing in the file is executed). Defaults to `None`.
+            `squeezenet1_0` or `squeezenet1_1` (`.pth`), which needs torch.
+            Defaults to `None`.
         input_tensor: Optional Keras tensor to use as input.
         input_shape: Optional shape of one image, with 3 channels and at least
             21 pixels a side. Defaults to 224 x 224 pixels with
@@ -82,7 +81,8 @@ def SqueezeNet(  # noqa: N802
 
     Raises:
         TypeError: if an argument is of the wrong type.
-        ValueError: if an argument cannot be used, or if the file does not fit.
+        ValueError: if an argument cannot be used, if the file does not fit, or
+            if it needs torch, which is not installed.
 
     Example:
 
@@ -93,25 +93,35 @@ def SqueezeNet(  # noqa: N802
     Source: Iandola et al., "SqueezeNet: AlexNet-level accuracy with 50x fewer
     parameters and <0.5MB model size", arXiv:1602.07360.
     """
-    _check(include_top, weights, pooling, version)
+    check_choice("version", version, tuple(_VERSIONS))
+    check_boolean("include_top", include_top)
+    if pooling is not None:
+        check_choice("pooling", pooling, ("avg", "max"))
+        if include_top:
+            raise ValueError(
+                "`pooling` applies only without the top. "
+                f"Received: pooling={pooling!r}, include_top=True. "
+                "Expected: None, or include_top=False."
+            )
+    if weights is not None:
+        weights = check_path("weights", weights)
+        if not os.path.isfile(weights):
+            expected = "None, or the path of a file of SqueezeNet's weights"
+            raise wrong_value("weights", weights, "is not a file", expected)
     classes = check_integer("classes", classes, 1)
     classifier_activation = check_activation(
         "classifier_activation", classifier_activation
     )
     name = check_name(name)
-    settings = _VERSIONS[version]
-    inputs, source = _inputs(include_top, input_tensor, input_shape)
+    filters, kernel, pooled = _VERSIONS[version]
+    inputs = _input(include_top, input_tensor, input_shape)
     x = keras.layers.Conv2D(
-        settings["filters"],
-        settings["kernel"],
-        strides=2,
-        activation="relu",
-        name="conv1",
+        filters, kernel, strides=2, activation="relu", name="conv1"
     )(inputs)
-    for number, filters in _FIRES.items():
-        if number in settings["pooled"]:  # type: ignore[operator]
+    for number, (squeeze, expand) in _FIRES.items():
+        if number in pooled:
             x = _pool(x, number - 1)
-        x = _fire(x, number, *filters)
+        x = _fire(x, number, squeeze, expand)
     if include_top:
         x = keras.layers.Dropout(0.5, name="drop9")(x)
         x = keras.layers.Conv2D(
@@ -122,16 +132,14 @@ def SqueezeNet(  # noqa: N802
             name="conv10",
         )(x)
         x = keras.layers.GlobalAveragePooling2D(name="avg_pool")(x)
-        x = keras.layers.Activation(classifier_activation, name="predictions")(
-            x
-        )
+        top = keras.layers.Activation(classifier_activation, name="predictions")
+        x = top(x)
     elif pooling == "avg":
         x = keras.layers.GlobalAveragePooling2D(name="avg_pool")(x)
     elif pooling == "max":
         x = keras.layers.GlobalMaxPooling2D(name="max_pool")(x)
-    model = keras.Model(
-        source, x, name=name or f"squeezenet_{version.replace('.', '_')}"
-    )
+    name = name or f"squeezenet_{version.replace('.', '_')}"
+    model = keras.Model(inputs, x, name=name)
     if weights is not None:
         load_squeezenet_weights(model, weights)
     return model
@@ -154,7 +162,7 @@ def preprocess_input(
         Images of floats.
 
     Raises:
-        ValueError: if the mode or the format is another.
+        ValueError: if the mode or the format is unknown.
     """
     check_choice("mode", mode, ("caffe", "torch"))
     if data_format is not None:
@@ -178,67 +186,30 @@ def decode_predictions(preds: Any, top: int = 5) -> Any:
     return keras.applications.imagenet_utils.decode_predictions(preds, top=top)
 
 
-def _check(
-    include_top: bool, weights: Any, pooling: str | None, version: str
-) -> None:
-    check_choice("version", version, tuple(_VERSIONS))
-    check_boolean("include_top", include_top)
-    if pooling is not None:
-        check_choice("pooling", pooling, ("avg", "max"))
-        if include_top:
-            raise ValueError(
-                "`pooling` has no place below the top. "
-                f"Received: pooling={pooling!r}, include_top=True. "
-                "Expected: None, or include_top=False."
-            )
-    if weights is not None and not os.path.isfile(
-        check_path("weights", weights)
-    ):
-        raise wrong_value(
-            "weights",
-            os.fspath(weights),
-            "is not a file",
-            "None, or the path of a file of SqueezeNet's weights",
-        )
-
-
-def _inputs(
+def _input(
     include_top: bool, tensor: Any, shape: tuple[int | None, ...] | None
-) -> tuple[Any, Any]:
-    """What the first layer takes, and what the model does."""
+) -> Any:
     last = keras.config.image_data_format() == "channels_last"
     if shape is not None:
         shape = check_image_shape(shape, _MINIMUM_SIZE, last)
-    if tensor is not None:
-        _check_tensor(tensor, shape, last)
-        return tensor, tensor
-    if shape is None:
+    if tensor is None:
         side = 224 if include_top else None
-        shape = (side, side, 3) if last else (3, side, side)
-    tensor = keras.Input(shape)
-    return tensor, tensor
-
-
-def _check_tensor(
-    tensor: Any, shape: tuple[int | None, ...] | None, last: bool
-) -> None:
-    name = "input_tensor"
+        default = (side, side, 3) if last else (3, side, side)
+        return keras.Input(shape or default)
     expected = (
         f"a Keras tensor of images, at least {_MINIMUM_SIZE} pixels a side"
     )
     if not isinstance(tensor, keras.KerasTensor):
-        raise wrong_type(name, tensor, "a Keras tensor", expected)
+        raise wrong_type("input_tensor", tensor, "a Keras tensor", expected)
     given = tuple(tensor.shape[1:])
-    sides = given[:2] if last else given[1:]
-    if len(given) != 3 or any(
-        side is not None and side < _MINIMUM_SIZE for side in sides
-    ):
-        raise wrong_value(name, tensor, "cannot be used", expected)
+    if not is_image(given, _MINIMUM_SIZE, last):
+        raise wrong_value("input_tensor", tensor, "cannot be used", expected)
     if shape not in (None, given):
         raise ValueError(
-            f"`{name}` and `input_shape` contradict each other. "
-            f"Received: {given} and {shape}. Expected: one of them alone."
+            "`input_tensor` and `input_shape` contradict each other. "
+            f"Received: {given} and {shape}. Expected: only one of them."
         )
+    return tensor
 
 
 def _pool(x: Any, number: int) -> Any:
@@ -249,20 +220,13 @@ def _pool(x: Any, number: int) -> Any:
 
 
 def _fire(x: Any, number: int, squeeze: int, expand: int) -> Any:
-    def convolution(filters: int, kernel: int, part: str) -> keras.Layer:
-        return keras.layers.Conv2D(
-            filters,
-            kernel,
-            padding="same",
-            activation="relu",
-            name=f"fire{number}_{part}{kernel}x{kernel}",
-        )
-
-    channels = -1 if keras.config.image_data_format() == "channels_last" else 1
-    x = convolution(squeeze, 1, "squeeze")(x)
-    return keras.layers.Concatenate(channels, name=f"fire{number}_concat")(
-        [
-            convolution(expand, 1, "expand")(x),
-            convolution(expand, 3, "expand")(x),
-        ]
+    convolution = functools.partial(
+        keras.layers.Conv2D, padding="same", activation="relu"
     )
+    name = f"fire{number}"
+    x = convolution(squeeze, 1, name=f"{name}_squeeze1x1")(x)
+    small = convolution(expand, 1, name=f"{name}_expand1x1")(x)
+    large = convolution(expand, 3, name=f"{name}_expand3x3")(x)
+    channels = -1 if keras.config.image_data_format() == "channels_last" else 1
+    concatenate = keras.layers.Concatenate(channels, name=f"{name}_concat")
+    return concatenate([small, large])

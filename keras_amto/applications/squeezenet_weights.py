@@ -1,16 +1,12 @@
 """Reading SqueezeNet's weights from the files that they come in."""
 
 import os
-import re
-import zipfile
-from collections.abc import Mapping
+import pickle
 from typing import Any
 
 import keras
 import numpy as np
 import numpy.typing as npt
-
-from keras_amto.applications.torch_file import read_state_dict
 
 Arrays = list[npt.NDArray[Any]]  # a kernel (height, width, in, out), a bias
 
@@ -18,30 +14,18 @@ Arrays = list[npt.NDArray[Any]]  # a kernel (height, width, in, out), a bias
 def load_squeezenet_weights(
     model: keras.Model, path: str | os.PathLike[str]
 ) -> None:
-    """Gives a SqueezeNet the weights of a file.
-
-    What the file has beyond the model, a classifier in particular, is left out.
-
-    Args:
-        model: What `SqueezeNet` has built.
-        path: See `SqueezeNet`.
-
-    Raises:
-        ValueError: if the file is of another kind, or lacks a layer, or if a
-            layer has another shape in it.
-    """
+    """Loads a SqueezeNet's weights; what else the file has is left out."""
     path = os.fspath(path)
     if path.endswith(".weights.h5"):
         model.load_weights(path)
         return
-    layers = _read(path)
-    for layer in model.layers:
+    layers = [layer for layer in model.layers if layer.weights]
+    found = _read(path, [layer.name for layer in layers])
+    for layer in layers:
+        arrays = found.get(layer.name, [])
         expected = [tuple(variable.shape) for variable in layer.weights]
-        if not expected:
-            continue
-        arrays = layers.get(layer.name)
-        received = [array.shape for array in arrays or ()]
-        if arrays is None or received != expected:
+        received = [array.shape for array in arrays]
+        if received != expected:
             raise ValueError(
                 f"The weights in {path!r} do not fit layer {layer.name!r} of "
                 f"{model.name!r}. Received: shapes {received}. "
@@ -52,13 +36,14 @@ def load_squeezenet_weights(
         layer.set_weights(arrays)
 
 
-def _read(path: str) -> dict[str, Arrays]:
+def _read(path: str, names: list[str]) -> dict[str, Arrays]:
+    """Returns the arrays of each layer; `names` are the layers' in order."""
     with open(path, "rb") as file:
         start = file.read(8)
     if start == b"\x89HDF\r\n\x1a\n":
         return _read_old_keras(path)
-    if zipfile.is_zipfile(path) or start[:1] == b"\x80":
-        return _from_torchvision(read_state_dict(path))
+    if start.startswith((b"PK", b"\x80")):  # a ZIP archive, or a pickle
+        return dict(zip(names, _read_torch(path), strict=False))
     raise ValueError(
         f"The weights in {path!r} are of an unknown kind. "
         f"Received: a file that starts with {start!r}. "
@@ -70,45 +55,46 @@ def _read_old_keras(path: str) -> dict[str, Arrays]:
     # Keras needs h5py itself, but not everyone who imports this package does.
     import h5py
 
+    def names(group: Any, kind: str) -> list[str]:
+        return [os.fsdecode(name) for name in group.attrs.get(kind, ())]
+
     with h5py.File(path) as file:
         root = file.get("model_weights", file)
-        layers: dict[str, Arrays] = {}
-        for name in root.attrs.get("layer_names", root):
-            name = name.decode() if isinstance(name, bytes) else name
-            arrays: Arrays = []
-
-            def collect(_: str, item: Any, into: Arrays = arrays) -> None:
-                if isinstance(item, h5py.Dataset):
-                    into.append(np.asarray(item))
-
-            root[name].visititems(collect)
-            if arrays:
-                # The kernel before the bias.
-                arrays.sort(key=lambda array: -array.ndim)
-                layers[name.replace("/", "_")] = arrays
-    return layers
+        return {
+            layer.replace("/", "_"): [
+                np.asarray(root[layer][name])
+                for name in names(root[layer], "weight_names")
+            ]
+            for layer in names(root, "layer_names")
+        }
 
 
-def _from_torchvision(
-    state: Mapping[str, npt.NDArray[Any]],
-) -> dict[str, Arrays]:
-    """Renames torchvision's layers, and turns kernels round."""
-    fires = sorted(
-        {int(m[1]) for m in map(_FIRE.match, state) if m is not None}
-    )
-    names = {"features.0": "conv1", "classifier.1": "conv10"}
-    for number, position in enumerate(fires, start=2):
-        for part in ("squeeze", "expand1x1", "expand3x3"):
-            ours = "squeeze1x1" if part == "squeeze" else part
-            names[f"features.{position}.{part}"] = f"fire{number}_{ours}"
-    return {
-        ours: [
-            np.transpose(state[f"{theirs}.weight"], (2, 3, 1, 0)),
-            state[f"{theirs}.bias"],
+def _read_torch(path: str) -> list[Arrays]:
+    try:
+        import torch
+    except ImportError as error:
+        raise ValueError(
+            f"Only torch can read {path!r}. Received: no such module. "
+            "Expected: `pip install torch`, or an HDF5 file of weights."
+        ) from error
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+        tensors = [tensor.numpy() for tensor in state.values()]
+        # torchvision's order of layers is ours; its axes are (out, in, ...).
+        return [
+            [kernel.transpose(2, 3, 1, 0), bias]
+            for kernel, bias in zip(tensors[::2], tensors[1::2], strict=True)
         ]
-        for theirs, ours in names.items()
-        if f"{theirs}.weight" in state and f"{theirs}.bias" in state
-    }
-
-
-_FIRE = re.compile(r"features\.(\d+)\.squeeze\.weight$")
+    except (
+        AttributeError,
+        EOFError,
+        RuntimeError,
+        TypeError,
+        ValueError,
+        pickle.UnpicklingError,
+    ) as error:
+        raise ValueError(
+            f"The file {path!r} is not a state dict of SqueezeNet: {error} "
+            f"Received: weights={path!r}. "
+            "Expected: what torch.save(module.state_dict(), path) writes."
+        ) from error

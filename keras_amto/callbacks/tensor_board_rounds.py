@@ -10,16 +10,14 @@ from keras_amto.algorithm import donor_entropy
 from keras_amto.callbacks.round_callback import RoundCallback
 from keras_amto.ledger import Record
 
-_RUN = "rounds"
 _CELL = 16  # pixels
 
 
 class TensorBoardRounds(RoundCallback):
     """Writes what happened in each round, against the training step.
 
-    `fit` adds one wherever `keras.callbacks.TensorBoard` is among the
-    callbacks; without that nothing is written, nor TensorFlow imported. It
-    writes a run of its own, `rounds`, beside `train` and `validation`:
+    `fit` adds one for each `keras.callbacks.TensorBoard` that it is given. It
+    writes its own run, `rounds`, beside `train` and `validation`:
 
     - `task_03/val_loss`: the validation loss of task 3's master, after its
       transfer was decided. `task_03/shadow_loss`: that of its shadow.
@@ -27,12 +25,12 @@ class TensorBoardRounds(RoundCallback):
     - `acceptance`: the share of shadows that did.
     - `entropy`: of the donor choice, the mean over tasks, in bits.
     - `relationships`: the matrix as an image, row m being the list of task m,
-      white the highest value and black the lowest.
+      from black, the lowest value, to white, the highest.
 
-    With one task there is `task_00/val_loss` alone.
+    With one task there is only `task_00/val_loss`.
 
     Args:
-        log_dir: That of the `keras.callbacks.TensorBoard`.
+        log_dir: The `log_dir` of the `keras.callbacks.TensorBoard`.
 
     Example:
 
@@ -47,17 +45,16 @@ class TensorBoardRounds(RoundCallback):
         self._writer: Any = None
 
     def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
-        # Whoever has a TensorBoard callback has TensorFlow, on any backend.
+        # Keras' TensorBoard callback needs TensorFlow on any backend.
         from tensorflow import summary
 
-        self._writer = summary.create_file_writer(
-            os.path.join(self.log_dir, _RUN)
-        )
+        path = os.path.join(self.log_dir, "rounds")
+        self._writer = summary.create_file_writer(path)
 
     def on_round_end(self, round: int, record: Record) -> None:
         from tensorflow import summary
 
-        # `record_if`, because Keras' callback turns recording off and on.
+        # `record_if`, because Keras' callback switches recording on and off.
         with self._writer.as_default(record.step), summary.record_if(True):
             for name, value in scalars(record).items():
                 summary.scalar(name, value)
@@ -69,11 +66,7 @@ class TensorBoardRounds(RoundCallback):
 
 
 def scalars(record: Record) -> dict[str, float]:
-    """Returns the scalars of a round by their names.
-
-    Args:
-        record: A `Record`.
-    """
+    """Returns the scalars of a round by name."""
     values: dict[str, float] = {}
     masters, shadows = record.master_losses, record.shadow_losses
     for task, accepted in enumerate(record.accepted):
@@ -91,14 +84,7 @@ def scalars(record: Record) -> dict[str, float]:
 
 
 def picture(matrix: npt.NDArray[np.float64]) -> npt.NDArray[np.float32]:
-    """Returns a matrix as one grey image with values in [0, 1].
-
-    Args:
-        matrix: Float array of shape `(M, M)`.
-
-    Returns:
-        Array of shape `(1, 16 * M, 16 * M, 1)`.
-    """
+    """Returns a matrix as one grey image with values in [0, 1]."""
     low, high = matrix.min(), matrix.max()
     grey = (matrix - low) / (high - low) if high > low else 0 * matrix + 0.5
     pixels = np.kron(grey, np.ones((_CELL, _CELL)))

@@ -1,14 +1,11 @@
 """The final table, from which the winner was chosen."""
 
 import dataclasses
-import json
-import math
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from keras_amto.arguments import wrong_type
+from keras_amto.ledger import strict_json
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -43,13 +40,8 @@ class Finalists:
     clean_accuracies: FloatArray | None
 
     def to_json(self) -> str:
-        """Returns the table as strict JSON; a value that is not a number, which
-        JSON lacks, becomes the string `"nan"`, `"inf"` or `"-inf"`."""
-        values = {
-            field.name: _plain(getattr(self, field.name))
-            for field in dataclasses.fields(self)
-        }
-        return json.dumps(values, allow_nan=False)
+        """Returns the table as strict JSON, as `Record.to_json` does."""
+        return strict_json.to_json(self)
 
     @classmethod
     def from_json(cls, text: str) -> "Finalists":
@@ -59,52 +51,26 @@ class Finalists:
             TypeError: if `text` is not a string.
             ValueError: if it is not such a table.
         """
-        expected = "JSON from `Finalists.to_json`"
-        if not isinstance(text, str):
-            raise wrong_type("text", text, "a string", expected)
-        try:
-            values = json.loads(text)
-            arrays = {
-                field.name: np.asarray(values[field.name], np.float64)
-                for field in dataclasses.fields(cls)
-                if isinstance(values[field.name], list)
-            }
-            return cls(**(values | arrays))
-        except (ValueError, TypeError, KeyError) as error:
-            raise ValueError(
-                f"`text` is not a table of finalists: {error!r}. "
-                f"Received: text={text[:80]!r}. Expected: {expected}."
-            ) from error
+        what = "a table of finalists"
+        return strict_json.from_json(cls, text, "text", what)
 
     def __str__(self) -> str:
-        columns: list[tuple[str, FloatArray]] = []
         table = self.losses if self.accuracies is None else self.accuracies
-        for task in range(len(table)):
-            columns.append((f"set {task}", table[:, task]))
+        columns = {f"set {k}": column for k, column in enumerate(table.T)}
         for title, values in (
             ("harmonic", self.harmonic_accuracies),
             ("clean", self.clean_accuracies),
             ("clean loss", self.clean_losses),
         ):
             if values is not None:
-                columns.append((title, values))
+                columns[title] = values
         lines = [
             f"{self.metric or 'loss'} of each task's network on each "
             f"validation set; winner by {self.criterion}: task {self.winner}",
-            "network " + "".join(f"{title:>12}" for title, _ in columns),
+            "network " + "".join(f"{title:>12}" for title in columns),
         ]
         for task in range(len(table)):
             mark = "*" if task == self.winner else " "
-            cells = "".join(f"{values[task]:12.4f}" for _, values in columns)
-            lines.append(f"task {task}{mark} {cells}")
+            cells = (f"{values[task]:12.4f}" for values in columns.values())
+            lines.append(f"task {task}{mark} " + "".join(cells))
         return "\n".join(lines)
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, np.ndarray):
-        return _plain(value.tolist())
-    if isinstance(value, list):
-        return [_plain(item) for item in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return str(value)
-    return value

@@ -9,19 +9,19 @@ import numpy as np
 
 from keras_amto.arguments import check_path
 from keras_amto.arguments import check_task
-from keras_amto.ledger.records import Record
-from keras_amto.ledger.records import check_records
+from keras_amto.ledger.ledger import Ledger
+from keras_amto.ledger.record import Record
 
 
 class Network(NamedTuple):
-    """A network from when it becomes a task's master until it is replaced.
+    """A network, from when it becomes a task's master until it is replaced.
 
     Attributes:
         id: Integer, counted from 0; the first M are the tasks' own.
         ancestor: Integer, the id of the donor's network that it started from,
             or `None`.
-        task: Integer, whose master it is.
-        origin_step: Integer, the step at which it became that.
+        task: Integer, the task whose master it is.
+        origin_step: Integer, the step at which it became the master.
         destruction_step: Integer, the step at which another replaced it, or
             `None` while it lives.
     """
@@ -44,36 +44,26 @@ class Lineage:
         living: List of integers, the id of each task's master.
 
     Raises:
-        TypeError: if there is something else among the records.
+        TypeError: if it is not an iterable of records.
     """
 
     def __init__(self, records: Iterable[Record]) -> None:
-        self.networks: list[Network] = []
-        self.living: list[int] = []
-        for record in check_records(records):
-            self._add(record)
+        ledger = Ledger(records)
+        self.living = list(range(len(ledger[0].accepted) if ledger else 0))
+        self.networks = [Network(m, None, m, 0, None) for m in self.living]
+        for record in ledger:
+            if record.donors is None:
+                continue
+            # Shadows started from the masters of before this round's decisions.
+            before = list(self.living)
+            for task in map(int, np.flatnonzero(record.accepted)):
+                self._replace(task, before[record.donors[task]], record.step)
 
-    def _add(self, record: Record) -> None:
-        if not self.networks:
-            self.living = list(range(len(record.accepted)))
-            self.networks = [
-                Network(task, None, task, 0, None) for task in self.living
-            ]
-        donors = record.donors
-        if donors is None:
-            return
-        # Shadows started from the donors of before this round's decisions.
-        before = list(self.living)
-        for task in map(int, np.flatnonzero(record.accepted)):
-            old, new = before[task], len(self.networks)
-            self.networks[old] = self.networks[old]._replace(
-                destruction_step=record.step
-            )
-            ancestor = before[int(donors[task])]
-            self.networks.append(
-                Network(new, ancestor, task, record.step, None)
-            )
-            self.living[task] = new
+    def _replace(self, task: int, ancestor: int, step: int) -> None:
+        old, new = self.living[task], len(self.networks)
+        self.networks[old] = self.networks[old]._replace(destruction_step=step)
+        self.networks.append(Network(new, ancestor, task, step, None))
+        self.living[task] = new
 
     def ancestry(self, task: int) -> list[Network]:
         """Returns a task's master and its ancestors, the oldest first.
@@ -87,12 +77,12 @@ class Lineage:
         """
         task = check_task("task", task, len(self.living))
         line = [self.networks[self.living[task]]]
-        while line[0].ancestor is not None:
-            line.insert(0, self.networks[line[0].ancestor])
-        return line
+        while line[-1].ancestor is not None:
+            line.append(self.networks[line[-1].ancestor])
+        return line[::-1]
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Writes the lineage in the ALife data standard's CSV.
+        """Writes the lineage as CSV, by the ALife data standard.
 
         The columns are `id`, `ancestor_list` (`["NONE"]` for a first network),
         `origin_time` and `destruction_time` (`inf` for one that lives), both
@@ -108,19 +98,16 @@ class Lineage:
         path = check_path("path", path)
         with open(path, "w", encoding="utf-8", newline="") as file:
             rows = csv.writer(file)
-            rows.writerow(
-                ["id", "ancestor_list", "origin_time", "destruction_time",
-                 "task"]
-            )  # fmt: skip
-            for each in self.networks:
-                root = each.ancestor is None
-                end = each.destruction_step
+            columns = "id ancestor_list origin_time destruction_time task"
+            rows.writerow(columns.split())
+            for number, ancestor, task, origin, end in self.networks:
+                parents = '["NONE"]' if ancestor is None else f"[{ancestor}]"
                 rows.writerow(
                     [
-                        each.id,
-                        '["NONE"]' if root else f"[{each.ancestor}]",
-                        each.origin_step,
+                        number,
+                        parents,
+                        origin,
                         "inf" if end is None else end,
-                        each.task,
+                        task,
                     ]
                 )

@@ -1,4 +1,4 @@
-"""The ledger is the run: rebuilding what was decided from it alone."""
+"""Rebuilding what a run decided from its ledger alone."""
 
 import os
 from typing import NamedTuple
@@ -13,12 +13,12 @@ from keras_amto.algorithm import update_patience
 from keras_amto.algorithm import update_relationships
 from keras_amto.arguments import check_number
 from keras_amto.arguments import check_share
+from keras_amto.ledger.ledger import Ledger
 from keras_amto.ledger.lineage import Lineage
-from keras_amto.ledger.records import Ledger
 
 
 class Replay(NamedTuple):
-    """What a run had come to after its last round.
+    """The state of a run after its last round.
 
     Attributes:
         relationships: Float array of shape `(M, M)`.
@@ -38,16 +38,13 @@ def replay(
 ) -> Replay:
     """Rebuilds relationships, patience and lineage from losses and donors.
 
-    Only `donors`, `master_losses`, `shadow_losses` and `accepted` are read;
-    what a record says of the rest is not, so that comparing with it is a test.
+    Only `donors`, `master_losses`, `shadow_losses` and `accepted` are read.
+    The other fields of the records can be compared with the result.
 
     Args:
         path: A ledger of one call of `fit`, whole or cut short by a crash.
         relationship_decay: Float, as the model had it. Defaults to `1.0`.
         min_delta: Float, as the `AMTOCallback` had it. Defaults to `0.0`.
-
-    Returns:
-        A `Replay`.
 
     Raises:
         TypeError: if an argument is of the wrong type.

@@ -10,17 +10,11 @@ import keras
 
 
 class Assignment(NamedTuple):
-    """A new value of a variable.
-
-    Attributes:
-        target: The variable.
-        sources: The variables that its value is computed from.
-        rule: Function of the sources' values that returns the target's.
-    """
+    """A new value of a variable: `rule`, applied to the values of others."""
 
     target: Any
-    sources: tuple[Any, ...]
     rule: Callable[..., Any]
+    sources: tuple[Any, ...]
 
 
 def assign_where(condition: Any, assignments: Sequence[Assignment]) -> None:
@@ -34,8 +28,8 @@ def assign_where(condition: Any, assignments: Sequence[Assignment]) -> None:
         _assign_on_tensorflow(condition, assignments)
         return
     before = [each.target.value for each in assignments]
-    # The branches return values rather than assign: what is assigned while
-    # JAX traces a branch would leak out of it.
+    # The branches return values: what is assigned while JAX traces a branch
+    # would leak out of it.
     after = keras.ops.cond(
         condition,
         lambda: [
@@ -47,16 +41,15 @@ def assign_where(condition: Any, assignments: Sequence[Assignment]) -> None:
         ],
         lambda: before,
     )
-    if after is before:
-        return
-    for each, value in zip(assignments, after, strict=True):
-        each.target.assign(value)
+    if after is not before:
+        for each, value in zip(assignments, after, strict=True):
+            each.target.assign(value)
 
 
 def _assign_on_tensorflow(
     condition: Any, assignments: Sequence[Assignment]
 ) -> None:
-    # Imported here: other backends must not need it.
+    # Imported here, because other backends must not need it.
     import tensorflow as tf
 
     def assign_all(strategy: Any, condition: Any) -> None:
@@ -65,33 +58,28 @@ def _assign_on_tensorflow(
                 strategy.extended.update(
                     _native(each.target),
                     functools.partial(_assign_component, each.rule),
-                    args=tuple(_native(source) for source in each.sources),
+                    args=tuple(map(_native, each.sources)),
                     group=False,
                 )
 
-        # Each replica has come to the same condition.
+        # The condition is the same on every replica.
         (first, *_) = strategy.experimental_local_results(condition)
         tf.cond(first, assign, lambda: None)
 
-    # Under `tf.distribute` a variable without aggregation, as those of layers
-    # are, can be assigned only where all replicas meet. Without a strategy
+    # Under `tf.distribute` a variable without aggregation, such as those of
+    # layers, can be assigned only where all replicas meet. Without a strategy
     # this is a plain call.
-    tf.distribute.get_replica_context().merge_call(
-        assign_all, args=(condition,)
-    )
+    context = tf.distribute.get_replica_context()
+    context.merge_call(assign_all, args=(condition,))
 
 
 def _native(variable: Any) -> Any:
     # Keras' optimizers also take `tf.Variable`s as they are.
-    if isinstance(variable, keras.Variable):
-        return variable.value
-    return variable
+    return variable.value if isinstance(variable, keras.Variable) else variable
 
 
 def _assign_component(
     rule: Callable[..., Any], target: Any, *sources: Any
 ) -> None:
-    value = keras.ops.cast(
-        rule(*sources), keras.backend.standardize_dtype(target.dtype)
-    )
-    target.assign(value, read_value=False)
+    dtype = keras.backend.standardize_dtype(target.dtype)
+    target.assign(keras.ops.cast(rule(*sources), dtype), read_value=False)

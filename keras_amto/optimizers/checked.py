@@ -1,4 +1,4 @@
-"""Optimizers as users give them: instances, names or configurations."""
+"""Optimizers as users pass them: instances, names or configurations."""
 
 from typing import Any
 
@@ -7,19 +7,15 @@ import keras
 from keras_amto.arguments import wrong_type
 
 _EXPECTED = (
-    "a keras.optimizers.Optimizer, or the name of one, such as 'sgd', or its "
-    "configuration"
+    "a keras.optimizers.Optimizer, its name, such as 'sgd', or a configuration"
 )
 
 
 def check_optimizer(optimizer: Any) -> keras.optimizers.Optimizer:
-    """Returns the optimizer that `keras.optimizers.get` makes of something.
-
-    Args:
-        optimizer: An optimizer, its name, or its configuration.
+    """Returns `keras.optimizers.get(optimizer)`.
 
     Raises:
-        TypeError: if it is none of these.
+        TypeError: if it is not an optimizer, a name or a configuration.
         ValueError: if Keras has no such optimizer.
     """
     if not isinstance(optimizer, (str, dict, keras.optimizers.Optimizer)):
@@ -28,6 +24,6 @@ def check_optimizer(optimizer: Any) -> keras.optimizers.Optimizer:
         return keras.optimizers.get(optimizer)
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(
-            f"`optimizer` cannot be made: {error} "
+            f"`optimizer` cannot be created: {error} "
             f"Received: optimizer={optimizer!r}. Expected: {_EXPECTED}."
         ) from error

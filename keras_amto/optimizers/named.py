@@ -8,12 +8,12 @@ import keras
 def named_optimizer(
     name: str, learning_rate: Any, momentum: float = 0.9
 ) -> keras.optimizers.Optimizer:
-    """Returns an optimizer of Keras.
+    """Returns a Keras optimizer.
 
     Args:
-        name: `"sgd"`, which gets Nesterov momentum, or that of another.
+        name: `"sgd"`, which gets Nesterov momentum, or another name.
         learning_rate: A float or a schedule.
-        momentum: Float in [0, 1), of `"sgd"` alone. Defaults to `0.9`.
+        momentum: Float in [0, 1), used only by `"sgd"`. Defaults to `0.9`.
 
     Raises:
         ValueError: if Keras has no such optimizer.

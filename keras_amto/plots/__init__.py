@@ -1,28 +1,27 @@
 """Pictures of a run and of a comparison.
 
-Each picture is two functions: one that computes what it shows, without
-matplotlib, and one that draws it into `ax` and returns it. matplotlib is
-imported when something is drawn.
+Each picture is two functions: one returns what it shows, and needs no
+matplotlib; the other draws it into `ax` and returns `ax`.
 """
 
-from keras_amto.plots.arms import ArmIntervals
-from keras_amto.plots.arms import comparison
-from keras_amto.plots.arms import comparison_data
-from keras_amto.plots.donor_choice import DonorEntropy
-from keras_amto.plots.donor_choice import entropy
-from keras_amto.plots.donor_choice import entropy_data
-from keras_amto.plots.final_table import FinalTable
-from keras_amto.plots.final_table import finalists
-from keras_amto.plots.final_table import finalists_data
-from keras_amto.plots.lanes import Lanes
-from keras_amto.plots.lanes import lineage_data
-from keras_amto.plots.lineage_picture import lineage
-from keras_amto.plots.matrices import RelationshipMatrices
-from keras_amto.plots.matrices import relationships
-from keras_amto.plots.matrices import relationships_data
-from keras_amto.plots.validation_curves import ValidationCurves
-from keras_amto.plots.validation_curves import curves
-from keras_amto.plots.validation_curves import curves_data
+from keras_amto.plots.comparison import ArmIntervals
+from keras_amto.plots.comparison import comparison
+from keras_amto.plots.comparison import comparison_data
+from keras_amto.plots.curves import ValidationCurves
+from keras_amto.plots.curves import curves
+from keras_amto.plots.curves import curves_data
+from keras_amto.plots.entropy import DonorEntropy
+from keras_amto.plots.entropy import entropy
+from keras_amto.plots.entropy import entropy_data
+from keras_amto.plots.finalists import FinalTable
+from keras_amto.plots.finalists import finalists
+from keras_amto.plots.finalists import finalists_data
+from keras_amto.plots.lineage import Lanes
+from keras_amto.plots.lineage import lineage
+from keras_amto.plots.lineage import lineage_data
+from keras_amto.plots.relationships import RelationshipMatrices
+from keras_amto.plots.relationships import relationships
+from keras_amto.plots.relationships import relationships_data
 
 __all__ = [
     "ArmIntervals",

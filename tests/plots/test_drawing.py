@@ -107,13 +107,7 @@ def test_axes_that_were_placed_by_hand_will_do(name):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_axes_say_what_they_measure(name):
-    figure = pictures(3)[name](None).figure
-    labels = [
-        label
-        for ax in figure.axes
-        for label in (ax.get_xlabel(), ax.get_ylabel())
-        if label
-    ]
+    texts = texts_of(pictures(3)[name](None).figure)
     measures = {
         "curves": ["validation loss (log)", "training steps"],
         "lineage": ["training steps"],
@@ -122,7 +116,7 @@ def test_axes_say_what_they_measure(name):
         "finalists": ["network", "accuracy (%)"],
         "comparison": ["accuracy (%): seeds, mean, standard error"],
     }
-    assert set(measures[name]) <= set(labels)
+    assert set(measures[name]) <= {text for text, _ in texts}
 
 
 def test_the_winner_is_named_in_every_picture_that_has_one():

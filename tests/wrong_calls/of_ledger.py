@@ -95,7 +95,7 @@ SAVE_LINEAGE = Callee(
     ),
 )
 FINALISTS = Callee(
-    "finalists.Finalists.from_json",
+    "ledger.Finalists.from_json",
     lambda _, **given: Finalists.from_json(
         **({"text": finalists().to_json()} | given)
     ),

@@ -4,10 +4,11 @@ import inspect
 import types
 
 import keras_amto
-from keras_amto import finalists
 from keras_amto import ledger
 from keras_amto.applications import squeezenet
 from keras_amto.comparison import Comparison
+from keras_amto.optimizers import LinearPrediction
+from keras_amto.optimizers.wrapper import OptimizerWrapper
 
 _KERAS = "Keras calls it, with what Keras made"
 _PASSED_ON = "passed to Keras as it is"
@@ -36,7 +37,7 @@ EXEMPT = {
     "callbacks.RoundCallback.on_round_end": _HOOK,
     "comparison.Comparison": _RUN,
     "datasets.ImageSets": _RECORD,
-    "finalists.Finalists": _RECORD,
+    "ledger.Finalists": _RECORD,
     "ledger.Record": _RECORD,
     "ledger.Replay": _RECORD,
     "optimizers.LinearPrediction.apply(grads)": "the wrapped optimizer's",
@@ -87,7 +88,6 @@ def public_parameters() -> dict[str, list[str]]:
             add(f"applications.squeezenet.{name}", value)
     # What public names return.
     add("comparison.Comparison", Comparison)
-    add("finalists.Finalists", finalists.Finalists)
     return found
 
 
@@ -100,8 +100,9 @@ def _short(module):
 
 
 def _methods(owner):
-    """The methods that a class does not inherit."""
-    for name in vars(owner):
+    """The methods that a class has of its own, or of a wrapper."""
+    wrapper = vars(OptimizerWrapper) if owner is LinearPrediction else {}
+    for name in {**wrapper, **vars(owner)}:
         value = getattr(owner, name)
         if not name.startswith("_") and inspect.isroutine(value):
             yield name, value

@@ -7,11 +7,7 @@ import numpy.typing as npt
 
 from keras_amto.algorithm import donor_entropy
 from keras_amto.ledger import Ledger
-from keras_amto.plots.canvas import FAINT
-from keras_amto.plots.canvas import INK
-from keras_amto.plots.canvas import Axes
-from keras_amto.plots.canvas import axes_for
-from keras_amto.plots.canvas import require_transfers
+from keras_amto.plots import canvas
 
 
 class DonorEntropy(NamedTuple):
@@ -21,7 +17,7 @@ class DonorEntropy(NamedTuple):
         steps: Integer array of shape `(rounds,)`: the training steps at which
             each round's donors were drawn.
         entropies: Float array of shape `(rounds, M)`, in bits.
-        maximum: Float, in bits, where all donors are as likely.
+        maximum: Float, in bits, where all donors are equally likely.
     """
 
     steps: npt.NDArray[np.int64]
@@ -30,31 +26,23 @@ class DonorEntropy(NamedTuple):
 
 
 def entropy_data(ledger: Ledger) -> DonorEntropy:
-    """Returns what `entropy` draws.
-
-    Args:
-        ledger: A `Ledger` of at least two tasks.
-
-    Raises:
-        TypeError: if an argument is of the wrong type.
-        ValueError: if the ledger holds no round, or one task alone.
-    """
-    require_transfers(ledger)
-    ends = [record.step for record in ledger]
-    probabilities = [
-        record.donor_probabilities
-        for record in ledger
-        if record.donor_probabilities is not None
-    ]
+    """Returns what `entropy` draws; takes and raises the same."""
+    canvas.check_ledger(ledger, transfers=True)
     return DonorEntropy(
-        steps=np.array([0, *ends[:-1]]),
-        entropies=np.array([donor_entropy(each) for each in probabilities]),
+        steps=np.array([0, *(record.step for record in ledger[:-1])]),
+        entropies=np.array(
+            [
+                donor_entropy(record.donor_probabilities)
+                for record in ledger
+                if record.donor_probabilities is not None
+            ]
+        ),
         maximum=float(np.log2(len(ledger[0].accepted) - 1)),
     )
 
 
-def entropy(ledger: Ledger, ax: Axes | None = None) -> Axes:
-    """Draws the entropy of the donor choice: mean, range, and each task.
+def entropy(ledger: Ledger, ax: canvas.Axes | None = None) -> canvas.Axes:
+    """Draws the entropy of the donor choice: each task's, and the mean.
 
     Args:
         ledger: A `Ledger` of at least two tasks.
@@ -66,7 +54,7 @@ def entropy(ledger: Ledger, ax: Axes | None = None) -> Axes:
 
     Raises:
         TypeError: if an argument is of the wrong type.
-        ValueError: if the ledger holds no round, or one task alone.
+        ValueError: if the ledger holds no round, or only one task.
 
     Example:
 
@@ -75,17 +63,17 @@ def entropy(ledger: Ledger, ax: Axes | None = None) -> Axes:
     ```
     """
     data = entropy_data(ledger)
-    ax = axes_for(ax, 7, 3.6)
-    lines = ax.plot(data.steps, data.entropies, color=FAINT, linewidth=0.8)
+    ax = canvas.axes_for(ax, 7, 3.6)
+    lines = ax.plot(
+        data.steps, data.entropies, color=canvas.FAINT, linewidth=0.8
+    )
     lines[0].set_label("a task")
-    ax.plot(
-        data.steps, data.entropies.mean(axis=1), color=INK, linewidth=2.2,
-        label="mean over tasks",
-    )  # fmt: skip
-    ax.axhline(
-        data.maximum, color=INK, linestyle="--", linewidth=1,
-        label=f"all donors as likely: {data.maximum:.2f} bits",
-    )  # fmt: skip
+    (mean,) = ax.plot(
+        data.steps, data.entropies.mean(axis=1), color=canvas.INK, linewidth=2.2
+    )
+    mean.set_label("mean over tasks")
+    label = f"all donors equally likely: {data.maximum:.2f} bits"
+    ax.axhline(data.maximum, color=canvas.INK, linestyle="--", label=label)
     low = float(data.entropies.min())
     height = max(data.maximum - low, 0.1)
     ax.set_ylim(low - 0.05 * height, data.maximum + 0.3 * height)

@@ -12,18 +12,10 @@ from keras_amto.arguments import check_integer
 from keras_amto.arguments import wrong_type
 from keras_amto.arguments import wrong_value
 from keras_amto.ledger import Ledger
-from keras_amto.plots.canvas import INK
-from keras_amto.plots.canvas import Axes
-from keras_amto.plots.canvas import axes_for
-from keras_amto.plots.canvas import count_tasks
-from keras_amto.plots.canvas import heat_map
-from keras_amto.plots.canvas import panels
-from keras_amto.plots.canvas import require_transfers
+from keras_amto.plots import canvas
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
-
-_ANNOTATED = 8  # tasks up to which figures fit into the cells
 
 
 class RelationshipMatrices(NamedTuple):
@@ -53,19 +45,8 @@ class RelationshipMatrices(NamedTuple):
 def relationships_data(
     ledger: Ledger, rounds: Sequence[int] | None = None
 ) -> RelationshipMatrices:
-    """Returns what `relationships` draws.
-
-    Args:
-        ledger: A `Ledger` of at least two tasks.
-        rounds: Positions in the ledger at which to show relationships. Defaults
-            to `None`, three of them: early, halfway, and the last.
-
-    Raises:
-        TypeError: if an argument is of the wrong type.
-        ValueError: if the ledger holds no round, or one task alone, or if
-            there is no such round.
-    """
-    require_transfers(ledger)
+    """Returns what `relationships` draws; takes and raises the same."""
+    canvas.check_ledger(ledger, transfers=True)
     if rounds is None:
         last = len(ledger) - 1
         rounds = sorted({last // 10, last // 2, last})
@@ -105,13 +86,13 @@ def _positions(rounds: Any, count: int) -> list[int]:
 def relationships(
     ledger: Ledger,
     rounds: Sequence[int] | None = None,
-    ax: Axes | None = None,
-) -> Axes:
+    ax: canvas.Axes | None = None,
+) -> canvas.Axes:
     """Draws relationship matrices at several times, and counts below them.
 
     Above: the relationships, row m being the list of task m. Below: how often
     each task tried each donor, the share of these trials that was accepted, and
-    the same summed over the tasks that tried.
+    the sums for each donor.
 
     Args:
         ledger: A `Ledger` of at least two tasks.
@@ -125,8 +106,8 @@ def relationships(
 
     Raises:
         TypeError: if an argument is of the wrong type.
-        ValueError: if the ledger holds no round, or one task alone, or if
-            there is no such round.
+        ValueError: if the ledger holds no round, or only one task, or if there
+            is no such round.
 
     Example:
 
@@ -135,74 +116,67 @@ def relationships(
     ```
     """
     data = relationships_data(ledger, rounds)
-    num_tasks = len(data.donated)
     columns = max(3, len(data.steps))
-    ax = axes_for(ax, 3.6 * columns, 6.6)
-    grid = panels(ax, 2, columns)
-    figures = num_tasks <= _ANNOTATED
-    size = 9 if num_tasks <= 4 else 7
-    finite = data.relationships[np.isfinite(data.relationships)]
-    low, high = float(finite.min()), float(finite.max())
-    for panel, matrix, step in zip(
-        grid[0], data.relationships, data.steps, strict=False
-    ):
-        image = heat_map(panel, matrix, low, high, 2 if figures else None, size)
-        panel.set_title(f"relationships r at step {step}", fontsize=9)
-        _label(panel, num_tasks)
-        _scale(panel, image, "r (no unit)")
+    ax = canvas.axes_for(ax, 3.6 * columns, 6.6)
+    above, below = canvas.figure_within(ax).subplots(2, columns)
+    for spare in (*above[len(data.steps) :], *below[3:]):
+        spare.set_axis_off()
     counts = data.donor_counts.astype(float)
     np.fill_diagonal(counts, np.nan)
-    image = heat_map(
-        grid[1, 0], counts, 0, np.nanmax(counts), 0 if figures else None, size
+    r = data.relationships
+    limits = (float(np.nanmin(r)), float(np.nanmax(r)))
+    for panel, step, matrix in zip(above, data.steps, r, strict=False):
+        _draw_matrix(
+            panel, f"relationships r at step {step}", matrix, limits, 2, "r"
+        )
+    limits = (0, float(np.nanmax(counts)))
+    _draw_matrix(
+        below[0], "how often the donor was tried", counts, limits, 0, "trials"
     )
-    grid[1, 0].set_title("how often the donor was tried", fontsize=9)
-    _label(grid[1, 0], num_tasks)
-    _scale(grid[1, 0], image, "trials")
-    image = heat_map(
-        grid[1, 1], 100 * data.acceptance_rates, 0, 100,
-        0 if figures else None, size,
-    )  # fmt: skip
-    grid[1, 1].set_title("share of these trials accepted", fontsize=9)
-    _label(grid[1, 1], num_tasks)
-    _scale(grid[1, 1], image, "%")
-    _draw_sums(grid[1, 2], data)
-    for spare in (*grid[0, len(data.steps) :], *grid[1, 3:]):
-        spare.set_axis_off()
+    rates = 100 * data.acceptance_rates
+    _draw_matrix(
+        below[1], "share of these trials accepted", rates, (0, 100), 0, "%"
+    )
+    _draw_sums(below[2], data)
     return ax
 
 
-def _label(panel: Axes, num_tasks: int) -> None:
-    count_tasks(panel.xaxis, num_tasks)
-    count_tasks(panel.yaxis, num_tasks)
+def _draw_matrix(
+    panel: canvas.Axes,
+    title: str,
+    values: FloatArray,
+    limits: tuple[float, float],
+    decimals: int,
+    unit: str,
+) -> None:
+    num_tasks = len(values)
+    figures = decimals if num_tasks <= 8 else None
+    size = 9 if num_tasks <= 4 else 7
+    canvas.heat_map(panel, values, limits, figures, size, unit)
+    panel.locator_params(axis="x", nbins=8, integer=True)
+    _label(panel, title, "donor (task)", "receiver (task)")
+
+
+def _label(panel: canvas.Axes, title: str, x: str, y: str) -> None:
+    panel.locator_params(axis="y", nbins=8, integer=True)
     panel.tick_params(labelsize=8)
-    panel.set_xlabel("donor (task)", fontsize=8)
-    panel.set_ylabel("receiver (task)", fontsize=8)
+    panel.set_title(title, fontsize=9)
+    panel.set_xlabel(x, fontsize=8)
+    panel.set_ylabel(y, fontsize=8)
 
 
-def _scale(panel: Axes, image: Axes, unit: str) -> None:
-    bar = panel.figure.colorbar(image, ax=panel, fraction=0.06, pad=0.03)
-    bar.set_label(unit, fontsize=8)
-    bar.ax.tick_params(labelsize=7)
-
-
-def _draw_sums(panel: Axes, data: RelationshipMatrices) -> None:
+def _draw_sums(panel: canvas.Axes, data: RelationshipMatrices) -> None:
     tasks = np.arange(len(data.donated))
-    panel.barh(tasks, data.donated, color="white", edgecolor=INK,
-               linewidth=0.8)  # fmt: skip
-    panel.barh(tasks, data.donated_accepted, color=INK)
-    for task, (tried, taken) in enumerate(
-        zip(data.donated, data.donated_accepted, strict=True)
-    ):
-        if tried:
-            panel.annotate(
-                f"{100 * taken / tried:.0f} %", (tried, task),
-                xytext=(3, 0), textcoords="offset points", va="center",
-                fontsize=7,
-            )  # fmt: skip
+    tried = panel.barh(
+        tasks, data.donated, color="white", edgecolor=canvas.INK, linewidth=0.8
+    )
+    panel.barh(tasks, data.donated_accepted, color=canvas.INK)
+    shares = [
+        f"{100 * taken / of:.0f} %" if of else ""
+        for taken, of in zip(data.donated_accepted, data.donated, strict=True)
+    ]
+    panel.bar_label(tried, shares, padding=3, fontsize=7)
     panel.set_xlim(0, 1.22 * max(1, data.donated.max()))
     panel.set_ylim(len(tasks) - 0.4, -0.6)
-    count_tasks(panel.yaxis, len(tasks))
-    panel.tick_params(labelsize=8)
-    panel.set_title("networks donated (black: accepted)", fontsize=9)
-    panel.set_xlabel("trials, and the share accepted", fontsize=8)
-    panel.set_ylabel("donor (task)", fontsize=8)
+    title, x = "networks donated (black: accepted)", "trials, share accepted"
+    _label(panel, title, x, "donor (task)")

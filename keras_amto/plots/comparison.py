@@ -15,11 +15,7 @@ from keras_amto.paired import Summary
 from keras_amto.paired import difference
 from keras_amto.paired import p_text
 from keras_amto.paired import summarise
-from keras_amto.plots.canvas import FAINT
-from keras_amto.plots.canvas import INK
-from keras_amto.plots.canvas import Axes
-from keras_amto.plots.canvas import axes_for
-from keras_amto.plots.canvas import panels
+from keras_amto.plots import canvas
 
 
 class ArmIntervals(NamedTuple):
@@ -32,75 +28,60 @@ class ArmIntervals(NamedTuple):
         summaries: List of `Summary`s, in percent.
         differences: List of `Difference`s to the reference, in percentage
             points; `None` for the reference itself.
-        reference: String, the arm that the others are compared with.
     """
 
     arms: list[str]
     scores: list[list[float]]
     summaries: list[Summary]
     differences: list[Difference | None]
-    reference: str
 
 
 def comparison_data(
     scores: Mapping[str, Scores], reference: str = "sto"
 ) -> ArmIntervals:
-    """Returns what `comparison` draws.
-
-    Args:
-        scores: Test accuracy in [0, 1] by seed, by arm.
-        reference: String, the arm to compare with. Defaults to `"sto"`.
-
-    Raises:
-        TypeError: if an argument is of the wrong type.
-        ValueError: if there is no score, or one outside of [0, 1].
-    """
+    """Returns what `comparison` draws; takes and raises the same."""
     check_text("reference", reference, "the name of an arm")
     _check_scores(scores)
-    arms = [arm for arm, by_seed in scores.items() if by_seed]
-    if not arms:
+    percent = {
+        arm: {seed: 100 * score for seed, score in by_seed.items()}
+        for arm, by_seed in scores.items()
+        if by_seed
+    }
+    if not percent:
         raise ValueError(
             f"There is nothing to draw. Received: scores={dict(scores)}. "
             "Expected: at least one arm with a score."
         )
-    percent = {
-        arm: {seed: 100 * score for seed, score in scores[arm].items()}
-        for arm in arms
-    }
     return ArmIntervals(
-        arms=arms,
-        scores=[list(percent[arm].values()) for arm in arms],
-        summaries=[summarise(percent[arm]) for arm in arms],
+        arms=list(percent),
+        scores=[list(by_seed.values()) for by_seed in percent.values()],
+        summaries=[summarise(by_seed) for by_seed in percent.values()],
         differences=[
             None
             if arm == reference
-            else difference(percent[arm], percent.get(reference, {}))
-            for arm in arms
+            else difference(by_seed, percent.get(reference, {}))
+            for arm, by_seed in percent.items()
         ],
-        reference=reference,
     )
 
 
 def _check_scores(scores: Any) -> None:
     expected = "a dict of scores in [0, 1] by seed, by arm"
-    for mapping in (scores, *_values(scores)):
-        if not isinstance(mapping, Mapping):
-            raise wrong_type("scores", mapping, "a mapping", expected)
+    if not isinstance(scores, Mapping):
+        raise wrong_type("scores", scores, "a mapping", expected)
     for arm, by_seed in scores.items():
         check_text("scores", arm, expected)
+        if not isinstance(by_seed, Mapping):
+            raise wrong_type("scores", by_seed, "a mapping", expected)
         for score in by_seed.values():
             check_share("scores", score, zero=True, one=True)
-
-
-def _values(mapping: Any) -> list[Any]:
-    return list(mapping.values()) if isinstance(mapping, Mapping) else []
 
 
 def comparison(
     scores: Mapping[str, Scores],
     reference: str = "sto",
-    ax: Axes | None = None,
-) -> Axes:
+    ax: canvas.Axes | None = None,
+) -> canvas.Axes:
     """Draws test accuracies of arms, and their differences to one of them.
 
     On the left each seed's accuracy is a faint mark, the mean a dot with its
@@ -130,28 +111,30 @@ def comparison(
     ```
     """
     data = comparison_data(scores, reference)
-    ax = axes_for(ax, 9, 1.4 + 0.34 * max(len(data.arms), 3))
-    ((left, right),) = panels(ax, 1, 2, "test accuracy by arm")
-    rows = np.arange(len(data.arms))
-    for row, (seeds, summary) in enumerate(
-        zip(data.scores, data.summaries, strict=True)
+    ax = canvas.axes_for(ax, 9, 1.4 + 0.34 * max(len(data.arms), 3))
+    figure = canvas.figure_within(ax)
+    figure.suptitle("test accuracy by arm", fontsize=10)
+    left, right = figure.subplots(1, 2)
+    right.axvline(0, color=canvas.INK, linestyle="--", linewidth=1)
+    rows = range(len(data.arms))
+    for row, seeds, summary, change in zip(
+        rows, data.scores, data.summaries, data.differences, strict=True
     ):
-        left.plot(seeds, [row] * len(seeds), "|", color=FAINT, markersize=7)
-        _interval(
-            left, row, summary.mean,
-            summary.mean - summary.standard_error,
-            summary.mean + summary.standard_error,
-        )  # fmt: skip
-    left.set_yticks(rows, data.arms, fontsize=9)
+        left.plot(
+            seeds, [row] * len(seeds), "|", color=canvas.FAINT, markersize=7
+        )
+        mean, error = summary.mean, summary.standard_error
+        _interval(left, row, mean, mean - error, mean + error)
+        if change is not None and change.seeds:
+            _interval(right, row, change.mean, change.low, change.high)
+    left.set_yticks(rows, data.arms)
     left.set_xlabel("accuracy (%): seeds, mean, standard error", fontsize=9)
-    right.axvline(0, color=INK, linestyle="--", linewidth=1)
-    for row, each in enumerate(data.differences):
-        if each is not None and each.seeds:
-            _interval(right, row, each.mean, each.low, each.high)
     right.yaxis.tick_right()
-    right.set_yticks(rows, [_p(each) for each in data.differences])
+    right.set_yticks(
+        rows, ["" if d is None else p_text(d.p) for d in data.differences]
+    )
     right.set_xlabel(
-        f"less {data.reference} (points): mean, 95 % t interval; right: p",
+        f"less {reference} (points): mean, 95 % t interval; right: p",
         fontsize=9,
     )
     for panel in (left, right):
@@ -162,13 +145,9 @@ def comparison(
     return ax
 
 
-def _p(found: Difference | None) -> str:
-    return "" if found is None else p_text(found.p)
-
-
 def _interval(
-    panel: Axes, row: int, mean: float, low: float, high: float
+    panel: canvas.Axes, row: int, mean: float, low: float, high: float
 ) -> None:
     if np.isfinite([low, high]).all():
-        panel.plot([low, high], [row, row], color=INK, linewidth=1.8)
-    panel.plot(mean, row, "o", color=INK, markersize=6)
+        panel.plot([low, high], [row, row], color=canvas.INK, linewidth=1.8)
+    panel.plot(mean, row, "o", color=canvas.INK, markersize=6)

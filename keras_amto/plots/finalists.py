@@ -1,0 +1,150 @@
+"""The table from which the winner was chosen."""
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from keras_amto.arguments import wrong_type
+from keras_amto.ledger import Finalists
+from keras_amto.plots import canvas
+
+
+class FinalTable(NamedTuple):
+    """What `finalists` draws.
+
+    Attributes:
+        values: Float array of shape `(M, columns)`, network by column.
+        columns: List of strings, their names: the M validation sets, then
+            what summarises them.
+        winner: Integer, its row.
+        unit: `"%"`, or `"loss"` where there is no accuracy.
+        title: String.
+    """
+
+    values: npt.NDArray[np.float64]
+    columns: list[str]
+    winner: int
+    unit: str
+    title: str
+
+
+_CRITERIA = {
+    "harmonic_accuracy": "highest harmonic accuracy",
+    "validation_loss": "lowest mean validation loss",
+    "clean": "best on clean data",
+}
+_TIES = {"harmonic_accuracy": "lowest mean loss", "clean": "lowest clean loss"}
+
+
+def finalists_data(finalists: Finalists) -> FinalTable:
+    """Returns what `finalists` draws; takes and raises the same."""
+    if not isinstance(finalists, Finalists):
+        raise wrong_type(
+            "finalists",
+            finalists,
+            "a table of finalists",
+            "`finalists` of a model that was fitted",
+        )
+    table, factor, unit = finalists.accuracies, 100, "%"
+    summaries = {
+        "harmonic": finalists.harmonic_accuracies,
+        "clean": finalists.clean_accuracies,
+    }
+    if table is None:
+        table, factor, unit = finalists.losses, 1, "loss"
+        mean = table.mean(axis=1)
+        summaries = {"mean": mean, "clean": finalists.clean_losses}
+    known = {k: v for k, v in summaries.items() if v is not None}
+    return FinalTable(
+        values=factor * np.column_stack([table, *known.values()]),
+        columns=[*map(str, range(len(table))), *known],
+        winner=finalists.winner,
+        unit=unit,
+        title=_title(finalists),
+    )
+
+
+def _title(finalists: Finalists) -> str:
+    winner, criterion = finalists.winner, finalists.criterion
+    title = f"winner: task {winner}, {_CRITERIA[criterion]}"
+    scores = {
+        "harmonic_accuracy": finalists.harmonic_accuracies,
+        "clean": finalists.clean_accuracies,
+    }.get(criterion)
+    equals = 1 if scores is None else int((scores == scores[winner]).sum())
+    if equals > 1:
+        title += f"\n(of {equals} equals the {_TIES[criterion]})"
+    return title
+
+
+def finalists(
+    finalists: Finalists, ax: canvas.Axes | None = None
+) -> canvas.Axes:
+    """Draws the accuracy of every network on every validation set.
+
+    The winner's row is ringed. A network has trained on most of the other
+    tasks' validation samples, so figures off the diagonal are optimistic.
+
+    Args:
+        finalists: The `Finalists` of a fitted model.
+        ax: `matplotlib.axes.Axes` to draw into. Defaults to `None`, a new
+            figure.
+
+    Returns:
+        The axes.
+
+    Raises:
+        TypeError: if an argument is of the wrong type.
+
+    Example:
+
+    ```python
+    keras_amto.plots.finalists(model.finalists)
+    ```
+    """
+    data = finalists_data(finalists)
+    rows, columns = data.values.shape
+    ax = canvas.axes_for(
+        ax, max(4.4, 2.6 + 0.55 * columns), 2.0 + 0.34 * max(rows, 3)
+    )
+    size = 9 if rows <= 8 else 7
+    finite = data.values[np.isfinite(data.values)]
+    limits = (finite.min(), finite.max()) if finite.size else (0.0, 1.0)
+    in_percent = data.unit == "%"
+    canvas.heat_map(
+        ax,
+        data.values,
+        limits,
+        1 if in_percent else 2,
+        size,
+        "accuracy (%)" if in_percent else "loss",
+    )
+    ax.axvline(rows - 0.5, color="white", linewidth=5)
+    _ring(ax, data.winner, columns)
+    ax.set_xticks(range(columns), data.columns, fontsize=size)
+    for label in ax.get_xticklabels()[rows:]:
+        label.set(rotation=35, ha="right")
+    canvas.name_rows(ax, rows, data.winner, size)
+    ax.set_xlabel("on the validation set of task")
+    ax.set_ylabel("network")
+    ax.set_title(data.title, fontsize=10)
+    return ax
+
+
+def _ring(ax: canvas.Axes, row: int, columns: int) -> None:
+    from matplotlib.patches import Rectangle
+    from matplotlib.patheffects import withStroke
+
+    ring = Rectangle(
+        (-0.5, row - 0.5),
+        columns,
+        1,
+        fill=False,
+        linewidth=2.4,
+        clip_on=False,
+        zorder=4,
+        # Black on white can be seen on any colour.
+        path_effects=[withStroke(linewidth=5, foreground="white")],
+    )
+    ax.add_patch(ring)
