@@ -7,7 +7,7 @@ import keras_amto
 from keras_amto import finalists
 from keras_amto import ledger
 from keras_amto.applications import squeezenet
-from keras_amto.comparison import Comparison
+from keras_amto.experiments.comparison import Comparison
 
 _KERAS = "Keras calls it, with what Keras made"
 _PASSED_ON = "passed to Keras as it is"
@@ -34,7 +34,7 @@ EXEMPT = {
     "applications.squeezenet.preprocess_input(x)": _PASSED_ON,
     "callbacks.RoundCallback.on_round_begin": _HOOK,
     "callbacks.RoundCallback.on_round_end": _HOOK,
-    "comparison.Comparison": _RUN,
+    "experiments.Comparison": _RUN,
     "datasets.ImageSets": _RECORD,
     "finalists.Finalists": _RECORD,
     "ledger.Record": _RECORD,
@@ -86,7 +86,7 @@ def public_parameters() -> dict[str, list[str]]:
         ):
             add(f"applications.squeezenet.{name}", value)
     # What public names return.
-    add("comparison.Comparison", Comparison)
+    add("experiments.Comparison", Comparison)
     add("finalists.Finalists", finalists.Finalists)
     return found
 
