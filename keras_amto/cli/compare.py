@@ -39,17 +39,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="train nothing: write tables and pictures again from DIR",
     )
     add("--data", default="digits", metavar="NAME_OR_PATH",
-        help="digits; an .npz file with x and y; or as for train: a folder of "
-        "class folders or the name of a data set "
+        help="digits, an .npz file with x and y, or what train takes: a folder "
+        "of class folders or the name of a data set "
         "(default: %(default)s)")  # fmt: skip
-    add("--data-dir", metavar="DIR", help="as for train")
+    add("--data-dir", metavar="DIR", help="as --data-dir of train")
     add("--image-size", type=int, default=96, metavar="PIXELS",
         help="a side, for images (default: %(default)s)")  # fmt: skip
     add("--network", default="mlp", metavar="NAME_OR_FILE",
         help="mlp, cnn, what train takes as --model, or module:function, which "
         "is called with an input shape and a number of classes "
         "(default: %(default)s)")  # fmt: skip
-    add("--weights", metavar="PATH", help="as for train")
+    add("--weights", metavar="PATH", help="as --weights of train")
     add("--arms", nargs="+", default=tuple(ARM_TEXTS), metavar="ARM",
         help="default: all")  # fmt: skip
     for name, default, says in (

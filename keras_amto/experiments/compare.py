@@ -18,7 +18,6 @@ from keras_amto.experiments.checks import check_samples
 from keras_amto.experiments.comparison import Comparison
 from keras_amto.experiments.data import LabelledArrays
 from keras_amto.experiments.experiment import Experiment
-from keras_amto.experiments.progress import ComparisonProgress
 from keras_amto.experiments.repetition import Repetition
 from keras_amto.experiments.results import load_results
 from keras_amto.experiments.results import save_result
@@ -114,6 +113,9 @@ the learning rate instead; AMTO with it |
     keras_amto.compare(make_network, x, y, "comparison", train_size=1000)
     ```
     """
+    # Imported here: `import keras_amto` imports nothing beyond Keras.
+    from keras_amto.experiments.progress import ComparisonProgress
+
     if train_size is None and test_data is None:
         raise ValueError(
             "There is nothing to test on. Received: neither `train_size` nor "

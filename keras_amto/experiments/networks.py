@@ -25,8 +25,8 @@ def make_network(
 
     Args:
         name: `"mlp"`, `"cnn"`, a name that `image_classifier` knows, the path
-            of a `.keras` file, or `module:function` for a function of an input
-            shape and a number of classes.
+            of a `.keras` file, or `module:function` for a function of
+            `input_shape` and `classes`.
         input_shape: Tuple of integers.
         classes: Integer.
         weights: As in `image_classifier`, for its networks only. Defaults to
@@ -38,7 +38,6 @@ def make_network(
         ValueError: if there is no such network, or it takes other inputs, other
             classes or no weights.
     """
-    whole = dtype == "uint8"
     is_file, is_function = name.endswith(".keras"), ":" in name
     if is_file or is_function or name in ("mlp", "cnn"):
         if weights is not None:
@@ -54,12 +53,13 @@ def make_network(
             make: Any = getattr(importlib.import_module(module), function)
             network: keras.Model = make(input_shape, classes)
             return network
-        scale = 1 / 255 if whole else 1.0
+        scale = 1 / 255 if dtype == "uint8" else 1.0
         return _small_network(name, input_shape, classes, scale)
-    if len(input_shape) != 3 or input_shape[-1] != 3 or not whole:
+    if len(input_shape) != 3 or input_shape[-1] != 3 or dtype != "uint8":
         raise ValueError(
-            f"The network {name!r} takes colour images of uint8. Received: "
-            f"shape {input_shape}, {dtype}. Expected: (height, width, 3)."
+            f"A network of the name {name!r} takes colour images of uint8. "
+            f"Received: inputs of shape {input_shape} and {dtype}. Expected: "
+            "(height, width, 3); or 'mlp', 'cnn' or module:function."
         )
     return image_classifier(name, input_shape, classes, weights)
 
