@@ -36,7 +36,8 @@ test-keras: $(VENV)/ready
 # What runs on every backend: the pure parts and the portable engine.
 PORTABLE := tests/algorithm tests/tasks tests/callbacks/test_amto_callback.py \
 	tests/engines/test_portable.py tests/optimizers tests/test_arguments.py \
-	tests/plots tests/report tests/comparison/test_parts.py
+	tests/plots tests/report tests/test_statistics.py \
+	tests/experiments/test_[!ct]*.py tests/experiments/test_comparison.py
 
 test-jax: $(VENV)/ready
 	KERAS_BACKEND=jax $(BIN)/python -m pytest -n 2 --dist worksteal $(PORTABLE)

@@ -37,9 +37,9 @@ import numpy as np
 from sklearn.datasets import load_digits
 
 import keras_amto
-from keras_amto.paired import difference
-from keras_amto.paired import p_text
-from keras_amto.paired import summarise
+from keras_amto.statistics import difference
+from keras_amto.statistics import p_text
+from keras_amto.statistics import summarise
 
 """
 ## The data and the network

@@ -47,15 +47,15 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import keras
 
-from keras_amto.image_runs import PAPER
-from keras_amto.image_runs import RunSettings
-from keras_amto.image_runs import TestImages
-from keras_amto.image_runs import load_images
-from keras_amto.image_runs import load_network
-from keras_amto.image_runs import train_tasks
-from keras_amto.paired import difference
-from keras_amto.paired import p_text
-from keras_amto.paired import summarise
+from keras_amto.experiments.data import count_images
+from keras_amto.experiments.data import load_images
+from keras_amto.experiments.networks import make_network
+from keras_amto.experiments.settings import PAPER
+from keras_amto.experiments.settings import RunSettings
+from keras_amto.experiments.train import train_on_images
+from keras_amto.statistics import difference
+from keras_amto.statistics import p_text
+from keras_amto.statistics import summarise
 
 """
 ## What the paper found
@@ -110,10 +110,8 @@ the batches of the first task.
 def run_seed(data, network, seed, options, done):
     """Trains both ways; yields results."""
     weights = options.weights.get(network, "imagenet")
-    known = load_network(
-        network, options.image_size, None if weights == "none" else weights
-    )
-    sets = tests = None
+    weights = None if weights == "none" else weights
+    sets = None
     for way, num_tasks in WAYS.items():
         settings = settings_of(
             network,
@@ -138,16 +136,15 @@ def run_seed(data, network, seed, options, done):
         if sets is None:
             path = options.data[data]
             sets = load_images(path, options.image_size, seed)
-            tests = TestImages(sets.test, settings.memory_limit)
+            count_images(sets.test, settings.memory_limit)  # all are readable
         begin = time.perf_counter()
-        model = train_tasks(
-            known.make(len(sets.class_names), seed),
-            sets.train,
-            settings,
-            verbose=0,
-        )
+        keras.utils.set_random_seed(seed)
+        shape = (options.image_size, options.image_size, 3)
+        made = make_network(network, shape, len(sets.class_names), weights)
+        model = train_on_images(made, sets.train, settings, verbose=0)
+        figures = model.evaluate(sets.test, verbose=0, return_dict=True)
         yield run | {
-            "accuracy": tests.evaluate(model)["accuracy"],
+            "accuracy": figures["accuracy"],
             "steps": model.ledger[-1].step,
             "seconds": time.perf_counter() - begin,
         }

@@ -3,10 +3,10 @@
 See `AMTOModel`, and Zhang, Qin, Pan, Sellis, IJCNN 2020.
 """
 
-from keras_amto.invocation import awaits_arguments
+from keras_amto import invocation
 from keras_amto.version import __version__
 
-if not awaits_arguments():  # the command imports them after its help
+if not invocation.imports_later:
     from keras_amto import applications
     from keras_amto import callbacks
     from keras_amto import datasets
@@ -14,7 +14,7 @@ if not awaits_arguments():  # the command imports them after its help
     from keras_amto import plots
     from keras_amto.callbacks import AMTOCallback
     from keras_amto.callbacks import PopulationBackup
-    from keras_amto.comparison import compare
+    from keras_amto.experiments.compare import compare
     from keras_amto.ledger import Ledger
     from keras_amto.model import AMTOModel
 

@@ -1,8 +1,8 @@
-"""Whether Python was started as the command `keras_amto`.
+"""Whether this process is the command `keras_amto`.
 
-Keras finds the classes of a saved model only once they were imported, so
-`import keras_amto` imports everything. The command alone does that later: it
-answers `--help` without Keras.
+Keras finds the classes of a saved model only if they were imported, so
+`import keras_amto` imports everything. Only the command does so later: its help
+needs neither Keras nor NumPy.
 """
 
 import importlib
@@ -12,38 +12,27 @@ import sys
 
 
 def is_command_line() -> bool:
-    """Returns whether this process is the command, and not another program.
-
-    It is `python -m keras_amto` or one of the two console scripts. Python's own
-    record of how it was started decides: a process that merely has the same
-    arguments, or another program that was given them, is not the command.
-    """
-    count = len(sys.argv)
-    if not 0 < count <= len(sys.orig_argv):
+    """Returns whether Python was started as `python -m keras_amto`, or as one
+    of the two console scripts, according to its own record of its arguments."""
+    if not 0 < len(sys.argv) <= len(sys.orig_argv):
         return False
-    started = sys.orig_argv[-count]
-    if sys.argv[0] == "-m":  # as long as Python looks for the package
-        pattern = r"(-[^m]*m)?keras_amto(\.__main__)?"
-        return re.fullmatch(pattern, started) is not None
+    started = sys.orig_argv[-len(sys.argv)]
+    if sys.argv[0] == "-m":  # while Python is looking for the package
+        return bool(re.fullmatch(r"(-[^m]*m)?keras_amto(\.__main__)?", started))
+    name = os.path.basename(started).removesuffix(".exe")
     return (
         started == sys.argv[0]
-        and re.fullmatch(r"keras[_-]amto(\.exe)?", os.path.basename(started))
-        is not None
+        and name in ("keras_amto", "keras-amto")
         and os.path.isfile(started)
     )
 
 
-_awaits_arguments = is_command_line()  # Python forgets its "-m" soon
-
-
-def awaits_arguments() -> bool:
-    """Returns whether this is the command, and has not read its arguments."""
-    return _awaits_arguments
+imports_later = is_command_line()
 
 
 def import_whole_package() -> None:
     """Imports what `import keras_amto` has left out in the command."""
-    global _awaits_arguments
-    if _awaits_arguments:
-        _awaits_arguments = False
+    global imports_later
+    if imports_later:
+        imports_later = False
         importlib.reload(sys.modules["keras_amto"])

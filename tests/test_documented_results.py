@@ -6,11 +6,11 @@ import re
 
 import pytest
 
-from keras_amto.comparison.arms import ARMS
-from keras_amto.comparison.results import Comparison
-from keras_amto.comparison.results import Result
-from keras_amto.paired import difference
-from keras_amto.paired import p_text
+from keras_amto.experiments.arms import ARMS
+from keras_amto.experiments.comparison import Comparison
+from keras_amto.experiments.results import Result
+from keras_amto.statistics import difference
+from keras_amto.statistics import p_text
 from tests.conftest import ROOT
 
 FILES = sorted((ROOT / "docs" / "results").glob("*.csv"))

@@ -71,18 +71,16 @@ def test_a_keras_application_is_trained_in_two_stages(capsys):
 def test_the_papers_experiment_prints_its_table_and_skips_what_is_done(
     tmp_path, capsys, monkeypatch
 ):
-    class Tiny:
-        def make(self, classes, seed):
-            keras.utils.set_random_seed(seed)
-            return keras.Sequential(
-                [
-                    keras.Input((32, 32, 3)),
-                    keras.layers.GlobalAveragePooling2D(),
-                    keras.layers.Dense(classes, activation="softmax"),
-                ]
-            )
+    def tiny(name, shape, classes, weights):
+        return keras.Sequential(
+            [
+                keras.Input(shape),
+                keras.layers.GlobalAveragePooling2D(),
+                keras.layers.Dense(classes, activation="softmax"),
+            ]
+        )
 
-    monkeypatch.setattr(reproduce_paper, "load_network", lambda *_: Tiny())
+    monkeypatch.setattr(reproduce_paper, "make_network", tiny)
     images = write_tree(tmp_path / "rsscn7", {"a": 20, "b": 20}, side=32)
     arguments = [
         "--small", "--data", f"rsscn7={images}", "--weights", "squeezenet=none",

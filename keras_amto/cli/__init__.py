@@ -1,24 +1,30 @@
 """The command line: `keras_amto <command>`.
 
-A command is a module of this package with `HELP` (one line), `EXAMPLES`,
-`add_arguments(parser)` and `run(options)`; it is named here, and nowhere else.
-What only `run` needs, it imports: help is printed without Keras.
+Each command is a module of this package with `HELP` (one line), `EXAMPLES`,
+`add_arguments(parser)` and `run(options)`. Only `run` imports Keras, so help is
+printed without it.
 """
 
 import argparse
-import importlib
 import os
 import sys
 from collections.abc import Sequence
-from typing import Any
 from typing import NoReturn
 
+from keras_amto.cli import compare
+from keras_amto.cli import report
+from keras_amto.cli import serve
+from keras_amto.cli import train
 from keras_amto.invocation import import_whole_package
 
-COMMANDS = ("train", "compare", "report", "serve")
+COMMANDS = {
+    "train": train,
+    "compare": compare,
+    "report": report,
+    "serve": serve,
+}
 
-# What a user can be told in a line. Anything else is a mistake of ours, which
-# a traceback describes best.
+# Errors that are told in one line. Any other is a bug, and needs a traceback.
 _MISTAKES = (
     ImportError,
     MemoryError,
@@ -36,12 +42,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: Those of the command line. Defaults to `sys.argv`.
 
     Returns:
-        What the process should exit with: 0, or 1 after a message.
+        The exit status of the process: 0, or 1 after a message.
     """
     options = _parser().parse_args(arguments)
     try:
         import_whole_package()
-        options.run(options)
+        COMMANDS[options.command].run(options)
     except _MISTAKES as error:
         if os.environ.get("KERAS_AMTO_DEBUG"):
             raise
@@ -52,7 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 class _Parser(argparse.ArgumentParser):
-    """Says what is wrong in one line, without the usage of all options."""
+    """Reports a mistake in one line, without the usage of all options."""
 
     def error(self, message: str) -> NoReturn:
         self.exit(2, f"{self.prog}: {message} (see --help)\n")
@@ -67,8 +73,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(
         dest="command", metavar="command", required=True, parser_class=_Parser
     )
-    for name in COMMANDS:
-        module: Any = importlib.import_module(f"keras_amto.cli.{name}")
+    for name, module in COMMANDS.items():
         command = commands.add_parser(
             name,
             help=module.HELP,
@@ -77,5 +82,4 @@ def _parser() -> argparse.ArgumentParser:
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
         module.add_arguments(command)
-        command.set_defaults(run=module.run)
     return parser

@@ -8,15 +8,15 @@ EXAMPLES = """\
 example:
   keras_amto report runs/photos
 
-The page says who won and where it came from. What the directory lacks is left
-out. Nothing is fetched when it is opened.
+The page says who won and where it came from. What is missing in the directory
+is left out. Opening the page fetches nothing.
 """
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the options of the command."""
     parser.add_argument(
-        "run_dir", metavar="RUN_DIR", help="what a run has left"
+        "run_dir", metavar="RUN_DIR", help="the directory of a run"
     )
     parser.add_argument(
         "--output", metavar="FILE", help="default: report.html in RUN_DIR"
@@ -24,7 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
-    """Writes the page, and prints where it is."""
+    """Writes the page, and prints its path."""
     from keras_amto.report import write_report
 
     print(write_report(options.run_dir, options.output))

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from keras_amto.arguments import check_integer
 from keras_amto.arguments import check_path
@@ -32,7 +33,7 @@ def load_folder(
 ) -> ImageSets:
     """Loads a folder that holds a folder of images for each class.
 
-    Only the names of the files are read now; images are when they are needed.
+    Only file names are read now; images are read when they are needed.
 
     Args:
         path: The folder. Images are `.bmp`, `.gif` (the first frame), `.jpeg`,
@@ -41,9 +42,8 @@ def load_folder(
         seed: Integer, at least 0, which draws the test set. Defaults to `0`.
         test_split: Float in [0, 1), the share of the test set, drawn at random.
             Defaults to `0.2`.
-        class_names: Names of the class folders that have to be there, in the
-            order of their indices. Defaults to all folders in alphabetical
-            order.
+        class_names: Names of the class folders, in the order of their indices.
+            Defaults to `None`, all folders in alphabetical order.
         batch_size: Integer. Defaults to `64`.
 
     Returns:
@@ -66,15 +66,15 @@ def load_folder(
     seed = check_integer("seed", seed, 0)
     test_split = check_share("test_split", test_split, zero=True)
     batch_size = check_integer("batch_size", batch_size, 1)
-    if class_names is not None:
-        class_names = _checked(class_names)
     root = pathlib.Path(check_path("path", path))
-    names = _class_names(root, class_names)
+    if class_names is not None:
+        _check_names(class_names)
+    names = _find_classes(root, class_names)
     files, labels = [], []
     for label, name in enumerate(names):
-        found = _images(root / name)
-        files.extend(found)
-        labels.extend([label] * len(found))
+        found = _find_images(root / name)
+        files += found
+        labels += [label] * len(found)
     tests = draw_test_set(len(files), test_split, seed)
     if tests.all():
         raise ValueError(
@@ -82,31 +82,30 @@ def load_folder(
             f"Received: test_split={test_split} of {len(files)} images. "
             "Expected: a float in [0, 1), and more images."
         )
-    train, test = (
-        _dataset(np.array(files)[part], np.array(labels)[part], image_size,
-                 batch_size)
-        for part in (~tests, tests)
-    )  # fmt: skip
-    return ImageSets(train, test if tests.any() else None, names)
+
+    def dataset(part: npt.NDArray[np.bool_]) -> Any:
+        paths, indices = np.array(files)[part], np.array(labels)[part]
+        return _dataset(paths, indices, image_size, batch_size)
+
+    test = dataset(tests) if tests.any() else None
+    return ImageSets(dataset(~tests), test, names)
 
 
-def _checked(class_names: Any) -> list[str]:
+def _check_names(names: Any) -> None:
     expected = "at least two different names of folders"
-    if isinstance(class_names, str) or not isinstance(class_names, Iterable):
-        raise wrong_type("class_names", class_names, "a list", expected)
-    names = [check_text("class_names", name, expected) for name in class_names]
+    if isinstance(names, str) or not isinstance(names, Iterable):
+        raise wrong_type("class_names", names, "a list", expected)
+    names = [check_text("class_names", name, expected) for name in names]
     if len(names) < 2 or len(set(names)) < len(names):
         raise wrong_value("class_names", names, "cannot be used", expected)
-    return names
 
 
-def _class_names(
+def _find_classes(
     root: pathlib.Path, expected: Sequence[str] | None
 ) -> tuple[str, ...]:
     if not root.is_dir():
         raise ValueError(
-            "There is no such folder. "
-            f"Received: path={os.fspath(root)!r}. "
+            f"There is no such folder. Received: path={os.fspath(root)!r}. "
             "Expected: a folder that holds a folder of images for each class."
         )
     found = sorted(
@@ -130,7 +129,7 @@ def _class_names(
     return tuple(expected or found)
 
 
-def _images(folder: pathlib.Path) -> list[str]:
+def _find_images(folder: pathlib.Path) -> list[str]:
     files = sorted(path for path in folder.rglob("*") if path.is_file())
     images = [os.fspath(p) for p in files if p.suffix.lower() in SUFFIXES]
     if not images:
@@ -146,16 +145,11 @@ def _images(folder: pathlib.Path) -> list[str]:
 def _dataset(files: Any, labels: Any, image_size: int, batch_size: int) -> Any:
     import tensorflow as tf
 
-    paths = tf.data.Dataset.from_tensor_slices((files, labels))
-    dataset = batched_images(
-        paths.map(
-            lambda path, label: (tf.io.read_file(path), label),
-            num_parallel_calls=tf.data.AUTOTUNE,
-        ),
-        image_size,
-        batch_size,
+    encoded = tf.data.Dataset.from_tensor_slices((files, labels)).map(
+        lambda path, label: (tf.io.read_file(path), label),
+        num_parallel_calls=tf.data.AUTOTUNE,
     )
-    # As `keras.utils.image_dataset_from_directory` does. Whoever meets a file
-    # that cannot be decoded can so say which.
+    dataset = batched_images(encoded, image_size, batch_size)
+    # As `keras.utils.image_dataset_from_directory` does; errors name files.
     dataset.file_paths = files.tolist()
     return dataset

@@ -12,12 +12,12 @@ from keras_amto.algorithm import random_stream
 
 
 class ImageSets(NamedTuple):
-    """What the loaders return.
+    """Images to train on and to test with.
 
     Attributes:
         train: The gross training set, a `tf.data.Dataset` of batches of images
             (uint8, RGB) and class indices, always in the same order.
-        test: The test set likewise, or `None` where none was asked for.
+        test: The test set likewise, or `None` if none was asked for.
         class_names: The names of the classes by index.
     """
 
@@ -27,16 +27,7 @@ class ImageSets(NamedTuple):
 
 
 def draw_test_set(size: int, share: float, seed: int) -> npt.NDArray[np.bool_]:
-    """Draws which samples belong to the test set.
-
-    Args:
-        size: Integer, the number of samples.
-        share: Float in [0, 1), rounded up to whole samples.
-        seed: Integer, at least 0.
-
-    Returns:
-        Boolean array of shape `(size,)`.
-    """
+    """Returns a random boolean mask of the test set, rounded up to samples."""
     # Rounded before the ceiling: 2100 * 0.2 is 420.00000000000006.
     count = math.ceil(round(size * share, 6))
     order = random_stream(seed, Purpose.TEST_SPLIT).permutation(size)
@@ -46,20 +37,17 @@ def draw_test_set(size: int, share: float, seed: int) -> npt.NDArray[np.bool_]:
 
 
 def batched_images(encoded: Any, image_size: int, batch_size: int) -> Any:
-    """Decodes, resizes and batches images.
+    """Decodes, resizes and batches the contents of image files.
 
-    Sides are squeezed to the size, as in the paper. Pixels stay bytes, a
-    quarter of the memory of floats.
+    Images become square, as in the paper. Pixels stay bytes, a quarter of the
+    memory of floats.
 
     Args:
         encoded: A `tf.data.Dataset` of `(bytes of a file, class index)`.
         image_size: Integer, pixels a side.
         batch_size: Integer.
-
-    Returns:
-        A `tf.data.Dataset`.
     """
-    # Imported where it is used: who imports the package need not have it.
+    # Imported here: the package works without it on other backends.
     import tensorflow as tf
 
     def decode(content: Any, label: Any) -> tuple[Any, Any]:

@@ -1,7 +1,6 @@
 """The paper's data sets by name."""
 
 import os
-import pathlib
 from typing import Any
 
 from keras_amto.arguments import check_integer
@@ -23,20 +22,20 @@ def load(
     *,
     batch_size: int = 64,
 ) -> ImageSets:
-    """Loads a data set of the paper, by tensorflow-datasets.
+    """Loads a data set of the paper with tensorflow-datasets.
 
-    `uc_merced` and `rsscn7` are divided at random into 80 % and 20 %;
-    `oxford_iiit_pet` has a training and a test set of its own.
+    `uc_merced` and `rsscn7` are split at random into 80 % for training and 20 %
+    for tests; `oxford_iiit_pet` has a test set of its own.
 
     Args:
         name: `"uc_merced"`, `"oxford_iiit_pet"` or `"rsscn7"`.
         image_size: Integer, pixels a side. Defaults to `224`.
-        seed: Integer, at least 0, which divides. Defaults to `0`.
+        seed: Integer, at least 0, which splits. Defaults to `0`.
         data_dir: Where tensorflow-datasets keeps its data; for `"rsscn7"`,
             which cannot be downloaded, also the folder of its seven class
-            folders. Those are otherwise looked for where tensorflow-datasets
-            looks for manual downloads, in `downloads/manual/rsscn7`. Defaults
-            to the directory of tensorflow-datasets.
+            folders. Otherwise these have to be where tensorflow-datasets
+            expects manual downloads, in `downloads/manual/rsscn7`. Defaults to
+            the directory of tensorflow-datasets.
         batch_size: Integer. Defaults to `64`.
 
     Returns:
@@ -65,24 +64,18 @@ def load(
     image_size = check_integer("image_size", image_size, 1)
     seed = check_integer("seed", seed, 0)
     batch_size = check_integer("batch_size", batch_size, 1)
-    if data_dir is not None:
-        data_dir = check_path("data_dir", data_dir)
-    builder = _prepared_builder(name, data_dir)
+    directory = None if data_dir is None else check_path("data_dir", data_dir)
+    builder = _prepared_builder(name, directory)
     class_names = tuple(builder.info.features["label"].names)
     if name == "oxford_iiit_pet":
-        train, test = (_encoded(builder, split) for split in ("train", "test"))
+        parts = [_encoded(builder, "train"), _encoded(builder, "test")]
     else:
-        train, test = _divide(_encoded(builder, "train"), seed)
-    return ImageSets(
-        batched_images(train, image_size, batch_size),
-        batched_images(test, image_size, batch_size),
-        class_names,
-    )
+        parts = _split(_encoded(builder, "train"), seed)
+    train, test = (batched_images(p, image_size, batch_size) for p in parts)
+    return ImageSets(train, test, class_names)
 
 
-def _prepared_builder(
-    name: str, data_dir: str | os.PathLike[str] | None
-) -> Any:
+def _prepared_builder(name: str, data_dir: str | None) -> Any:
     try:
         import tensorflow_datasets as tfds
     except ImportError as error:
@@ -90,66 +83,47 @@ def _prepared_builder(
             f"The data set {name!r} is loaded by tensorflow-datasets, which "
             "is not installed. Install it: pip install keras-amto[datasets]."
         ) from error
-    if name != "rsscn7":
-        builder = tfds.builder(name, data_dir=data_dir)
-        try:
-            builder.download_and_prepare()
-        except tfds.download.DownloadError as error:
-            raise RuntimeError(
-                f"The data set {name!r} cannot be downloaded: {error}"
-            ) from error
-        return builder
+    if name == "rsscn7":
+        from keras_amto.datasets.rsscn7 import prepared_builder
 
-    from keras_amto.datasets.rsscn7 import CLASSES
-    from keras_amto.datasets.rsscn7 import RSSCN7
-    from keras_amto.datasets.rsscn7 import find_class_folders
-
-    manual_dir = None
-    if data_dir is not None and any(
-        (pathlib.Path(data_dir) / each).is_dir() for each in CLASSES
-    ):
-        # The folder of images itself. What is prepared from it goes elsewhere.
-        manual_dir, data_dir = data_dir, None
-    builder = RSSCN7(data_dir=data_dir)
-    if not builder.is_prepared():
-        if manual_dir is None:
-            root = data_dir or builder.data_dir_root
-            manual_dir = pathlib.Path(root) / "downloads" / "manual"
-        manual_dir = find_class_folders(manual_dir)
-        builder.download_and_prepare(
-            download_config=tfds.download.DownloadConfig(manual_dir=manual_dir)
-        )
+        return prepared_builder(data_dir)
+    builder = tfds.builder(name, data_dir=data_dir)
+    try:
+        builder.download_and_prepare()
+    except tfds.download.DownloadError as error:
+        raise RuntimeError(
+            f"The data set {name!r} cannot be downloaded: {error}"
+        ) from error
     return builder
 
 
 def _encoded(builder: Any, split: str) -> Any:
-    """The files as they are, in one order, so that few are decoded."""
+    """Files before decoding, always in the same order."""
     import tensorflow_datasets as tfds
 
+    decoders = {"image": tfds.decode.SkipDecoding()}
     return builder.as_dataset(
         split=split,
         shuffle_files=False,
         as_supervised=True,
         decoders=tfds.decode.PartialDecoding(
-            {"image": True, "label": True},
-            decoders={"image": tfds.decode.SkipDecoding()},
+            {"image": True, "label": True}, decoders=decoders
         ),
     )
 
 
-def _divide(encoded: Any, seed: int) -> tuple[Any, Any]:
+def _split(encoded: Any, seed: int) -> list[Any]:
     import tensorflow as tf
 
-    size = int(encoded.cardinality())
-    tests = draw_test_set(size, TEST_SPLIT, seed)
+    tests = draw_test_set(int(encoded.cardinality()), TEST_SPLIT, seed)
 
-    def part(of: Any) -> Any:
-        wanted = tf.constant(of)
+    def part(wanted: Any) -> Any:
+        mask = tf.constant(wanted)
         return (
             encoded.enumerate()
-            .filter(lambda position, _: wanted[position])
+            .filter(lambda position, _: mask[position])
             .map(lambda _, sample: sample)
-            .apply(tf.data.experimental.assert_cardinality(int(of.sum())))
+            .apply(tf.data.experimental.assert_cardinality(int(wanted.sum())))
         )
 
-    return part(~tests), part(tests)
+    return [part(~tests), part(tests)]

@@ -68,10 +68,29 @@ class RSSCN7(tfds.core.GeneratorBasedBuilder):
         for name in CLASSES:
             for path in _images(folder / name):
                 key = f"{name}/{path.name}"
-                yield (
-                    key,
-                    {"image": path, "label": name, "filename": key},
-                )
+                yield key, {"image": path, "label": name, "filename": key}
+
+
+def prepared_builder(data_dir: str | None) -> RSSCN7:
+    """Returns the builder, prepared from the class folders where necessary.
+
+    Args:
+        data_dir: As in `datasets.load`.
+    """
+    manual_dir = None
+    if data_dir is not None and _holds_classes(epath.Path(data_dir)):
+        # The folder of images itself; what is prepared from it goes elsewhere.
+        manual_dir, data_dir = data_dir, None
+    builder = RSSCN7(data_dir=data_dir)
+    if not builder.is_prepared():
+        if manual_dir is None:
+            root = epath.Path(data_dir or builder.data_dir_root)
+            manual_dir = root / "downloads" / "manual"
+        config = tfds.download.DownloadConfig(
+            manual_dir=find_class_folders(manual_dir)
+        )
+        builder.download_and_prepare(download_config=config)
+    return builder
 
 
 def find_class_folders(directory: str | os.PathLike[str]) -> epath.Path:
@@ -86,8 +105,7 @@ def find_class_folders(directory: str | os.PathLike[str]) -> epath.Path:
     """
     root = epath.Path(directory)
     folders = [root, root / "rsscn7", root / "RSSCN7"]
-    found = [f for f in folders if any((f / name).is_dir() for name in CLASSES)]
-    folder = found[0] if found else root
+    folder = next(filter(_holds_classes, folders), root)
     counts = {name: len(_images(folder / name)) for name in CLASSES}
     wrong = {n: c for n, c in counts.items() if c != IMAGES_PER_CLASS}
     if wrong:
@@ -100,11 +118,10 @@ def find_class_folders(directory: str | os.PathLike[str]) -> epath.Path:
     return folder
 
 
+def _holds_classes(folder: epath.Path) -> bool:
+    return any((folder / name).is_dir() for name in CLASSES)
+
+
 def _images(folder: epath.Path) -> list[epath.Path]:
-    if not folder.is_dir():
-        return []
-    return sorted(
-        path
-        for path in folder.iterdir()
-        if path.suffix.lower() in (".jpg", ".jpeg")
-    )
+    files = folder.iterdir() if folder.is_dir() else ()
+    return sorted(p for p in files if p.suffix.lower() in (".jpg", ".jpeg"))

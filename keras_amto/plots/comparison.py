@@ -9,13 +9,13 @@ import numpy as np
 from keras_amto.arguments import check_share
 from keras_amto.arguments import check_text
 from keras_amto.arguments import wrong_type
-from keras_amto.paired import Difference
-from keras_amto.paired import Scores
-from keras_amto.paired import Summary
-from keras_amto.paired import difference
-from keras_amto.paired import p_text
-from keras_amto.paired import summarise
 from keras_amto.plots import canvas
+from keras_amto.statistics import Difference
+from keras_amto.statistics import Scores
+from keras_amto.statistics import Summary
+from keras_amto.statistics import difference
+from keras_amto.statistics import p_text
+from keras_amto.statistics import summarise
 
 
 class ArmIntervals(NamedTuple):

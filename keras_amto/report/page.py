@@ -1,7 +1,6 @@
 """The page itself: text, and pictures inside it."""
 
 import base64
-import functools
 import html
 import io
 import os
@@ -10,10 +9,9 @@ from collections.abc import Callable
 from collections.abc import Iterator
 from collections.abc import Mapping
 from typing import Any
-from typing import NamedTuple
 
-from keras_amto import plots
 from keras_amto.plots.canvas import save_picture
+from keras_amto.report.pictures import run_pictures
 from keras_amto.report.run_directory import RunDirectory
 from keras_amto.report.run_directory import read_run
 from keras_amto.report.story import tell
@@ -52,24 +50,18 @@ _LEAKAGE = (
 )
 
 
-class _Picture(NamedTuple):
-    title: str
-    caption: str
-    draw: Callable[[], Any]
-
-
 def write_report(
     run_dir: str | os.PathLike[str],
     path: str | os.PathLike[str] | None = None,
 ) -> pathlib.Path:
     """Writes one self-contained HTML file about a run.
 
-    Nothing in it is fetched from anywhere: pictures are inside the file, and
-    there is no script.
+    The page fetches nothing: pictures are inside the file, and there is no
+    script.
 
     Args:
-        run_dir: A run's directory; see `read_run`. What is missing in it is
-            left out, and the page says so.
+        run_dir: A run's directory; see `read_run`. The page leaves out what is
+            missing in it, and says so.
         path: Where to write. Defaults to `None`, `report.html` in `run_dir`.
 
     Returns:
@@ -97,62 +89,16 @@ def _body(run: RunDirectory, title: str) -> Iterator[str]:
     if run.metrics is not None:
         yield "<h2>Test</h2>"
         yield _table(run.metrics)
-    for picture in _pictures(run):
-        yield f"<h2>{html.escape(picture.title)}</h2>"
+    for picture in run_pictures(run):
+        yield f"<h2>{picture.title}</h2>"
         yield f"<p>{html.escape(picture.caption)}</p>"
-        yield (
-            f'<img alt="{html.escape(picture.title)}" '
-            f'src="{_data_uri(picture.draw)}">'
-        )
+        yield f'<img alt="{picture.title}" src="{_data_uri(picture.draw)}">'
     if run.settings is not None:
         yield "<h2>Settings</h2>"
         yield _table(run.settings)
     if run.missing:
         names = ", ".join(run.missing)
         yield f"<p>Not found in the directory: {html.escape(names)}.</p>"
-
-
-def _pictures(run: RunDirectory) -> Iterator[_Picture]:
-    ledger, finalists = run.ledger, run.finalists
-    winner = None if finalists is None else finalists.winner
-    restored = bool((run.settings or {}).get("restore_best_weights", True))
-    if finalists is not None:
-        yield _Picture(
-            "Finalists",
-            "Every task's network on every validation set. The winner's row "
-            "is ringed.",
-            functools.partial(plots.finalists, finalists),
-        )
-    if not ledger:
-        return
-    if ledger[0].donors is not None:
-        yield _Picture(
-            "Lineage",
-            "A lane for each task over training. Where a shadow won, the lane "
-            "takes the donor's colour; the number is that of the task whose "
-            "first network it descends from. Bold: the winner and its "
-            "ancestry.",
-            functools.partial(plots.lineage, ledger, winner, restored),
-        )
-    yield _Picture(
-        "Validation losses",
-        "Solid: the task's master. Faint: its shadows, each trial a mark, "
-        "filled where the shadow replaced the master.",
-        functools.partial(plots.curves, ledger, winner),
-    )
-    if ledger[0].donors is not None:
-        yield _Picture(
-            "Relationships",
-            "What each task has gained from each other, and how often it "
-            "tried that donor and kept the shadow. Hatched: no value.",
-            functools.partial(plots.relationships, ledger),
-        )
-        yield _Picture(
-            "Entropy of the donor choice",
-            "High while all donors are as likely; it falls as tasks come to "
-            "prefer some.",
-            functools.partial(plots.entropy, ledger),
-        )
 
 
 def _data_uri(draw: Callable[[], Any]) -> str:
@@ -163,13 +109,9 @@ def _data_uri(draw: Callable[[], Any]) -> str:
 
 
 def _table(values: Mapping[str, Any]) -> str:
-    rows = "".join(
-        f"<tr><th>{html.escape(str(name))}</th>"
-        f"<td>{html.escape(_plain(value))}</td></tr>\n"
-        for name, value in values.items()
-    )
+    rows = ""
+    for name, value in values.items():
+        text = f"{value:.6g}" if isinstance(value, float) else str(value)
+        rows += f"<tr><th>{html.escape(str(name))}</th>"
+        rows += f"<td>{html.escape(text)}</td></tr>\n"
     return f"<table>\n{rows}</table>"
-
-
-def _plain(value: Any) -> str:
-    return f"{value:.6g}" if isinstance(value, float) else str(value)

@@ -7,26 +7,19 @@ from keras_amto.plots import finalists_data
 from keras_amto.plots import lineage_data
 from keras_amto.report.run_directory import RunDirectory
 
-_SHOWN = 12  # stations of the winner's way that are written out
+_SHOWN = 12  # tasks on the winner's path that are written out
 
 
 def tell(run: RunDirectory) -> Iterator[str]:
-    """Yields sentences about a run.
-
-    Args:
-        run: A `RunDirectory`.
-    """
-    winner = None
+    """Yields sentences about a run."""
     if run.finalists is not None:
-        winner = run.finalists.winner
         title = " ".join(finalists_data(run.finalists).title.split())
         yield f"The {title}."
     if not run.ledger:
         return
     yield _size(run.ledger)
-    if winner is not None and run.ledger[0].donors is not None:
-        restored = (run.settings or {}).get("restore_best_weights", True)
-        yield _way(run.ledger, winner, bool(restored))
+    if run.finalists is not None and run.ledger[0].donors is not None:
+        yield _ancestry(run.ledger, run.finalists.winner, run.restored)
 
 
 def _size(ledger: Ledger) -> str:
@@ -45,7 +38,7 @@ def _size(ledger: Ledger) -> str:
     )
 
 
-def _way(ledger: Ledger, winner: int, restored: bool) -> str:
+def _ancestry(ledger: Ledger, winner: int, restored: bool) -> str:
     data = lineage_data(ledger, winner, restored)
     moves = [arc for arc in data.arcs if arc.is_ancestor]
     if not moves:
@@ -53,14 +46,14 @@ def _way(ledger: Ledger, winner: int, restored: bool) -> str:
             f"The winner descends from task {winner}'s own first network and "
             "was never transferred."
         )
-    stations = [f"task {moves[0].donor}"]
-    stations += [f"task {arc.receiver} (step {arc.end})" for arc in moves]
-    if len(stations) > _SHOWN:
-        left = len(stations) - _SHOWN
-        stations[1 : -(_SHOWN - 2)] = [f"{left + 1} more"]
+    path = [f"task {moves[0].donor}"]
+    path += [f"task {arc.receiver} (step {arc.end})" for arc in moves]
+    if len(path) > _SHOWN:
+        left = len(path) - _SHOWN
+        path[1 : -(_SHOWN - 2)] = [f"{left + 1} more"]
     return (
         f"The winner descends from task {moves[0].donor}'s first network. "
-        f"Its way: {', '.join(stations)}; it was as it won at step "
+        f"Its path: {', '.join(path)}; its weights are those of step "
         f"{data.winning_step}."
     )
 

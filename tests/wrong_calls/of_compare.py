@@ -4,8 +4,8 @@ import keras
 import numpy as np
 
 import keras_amto
-from keras_amto.comparison import Comparison
-from keras_amto.comparison import Result
+from keras_amto.experiments.comparison import Comparison
+from keras_amto.experiments.results import Result
 from tests.data import digits
 from tests.networks import mlp
 from tests.wrong_calls.kinds import INFINITY
@@ -54,7 +54,7 @@ _RESULT = Result(0, 0.9, 0.1, None, None, 1, 1.0)
 
 COMPARE = Callee("compare", _compare)
 TABLE_OF_ONE = Callee(
-    "comparison.Comparison.table_of_one",
+    "experiments.Comparison.table_of_one",
     lambda _, **given: Comparison({"amto": {0: _RESULT}}).table_of_one(**given),
 )
 _ARRAYS = types(

@@ -6,7 +6,7 @@ import types
 import keras_amto
 from keras_amto import ledger
 from keras_amto.applications import squeezenet
-from keras_amto.comparison import Comparison
+from keras_amto.experiments.comparison import Comparison
 from keras_amto.optimizers import LinearPrediction
 from keras_amto.optimizers.wrapper import OptimizerWrapper
 
@@ -35,7 +35,7 @@ EXEMPT = {
     "applications.squeezenet.preprocess_input(x)": _PASSED_ON,
     "callbacks.RoundCallback.on_round_begin": _HOOK,
     "callbacks.RoundCallback.on_round_end": _HOOK,
-    "comparison.Comparison": _RUN,
+    "experiments.Comparison": _RUN,
     "datasets.ImageSets": _RECORD,
     "ledger.Finalists": _RECORD,
     "ledger.Record": _RECORD,
@@ -87,7 +87,7 @@ def public_parameters() -> dict[str, list[str]]:
         ):
             add(f"applications.squeezenet.{name}", value)
     # What public names return.
-    add("comparison.Comparison", Comparison)
+    add("experiments.Comparison", Comparison)
     return found
 
 

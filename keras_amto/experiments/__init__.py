@@ -1,0 +1,1 @@
+"""Runs on images (`train`), and AMTO beside other ways to train (`compare`)."""

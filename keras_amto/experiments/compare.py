@@ -1,0 +1,217 @@
+"""`keras_amto.compare`: every arm on every seed, resumable."""
+
+import json
+import os
+import pathlib
+from collections.abc import Callable
+from collections.abc import Iterable
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+
+from keras_amto import arguments
+from keras_amto.experiments.arm_texts import ARM_TEXTS
+from keras_amto.experiments.arms import ARMS
+from keras_amto.experiments.checks import check_function
+from keras_amto.experiments.checks import check_samples
+from keras_amto.experiments.comparison import Comparison
+from keras_amto.experiments.data import LabelledArrays
+from keras_amto.experiments.experiment import Experiment
+from keras_amto.experiments.repetition import Repetition
+from keras_amto.experiments.results import load_results
+from keras_amto.experiments.results import save_result
+from keras_amto.experiments.results import write_whole
+from keras_amto.experiments.summary import write_summary
+from keras_amto.optimizers.checked import check_optimizer
+from keras_amto.statistics import import_scipy_stats
+
+
+def compare(
+    network: Callable[[], keras.Model],
+    x: Any,
+    y: Any,
+    output: str | os.PathLike[str],
+    *,
+    train_size: int | None = None,
+    test_data: tuple[Any, Any] | None = None,
+    arms: Sequence[str] = tuple(ARM_TEXTS),
+    seeds: int | Sequence[int] = 5,
+    steps: int = 1000,
+    num_tasks: int = 4,
+    transfer_interval: int = 50,
+    batch_size: int = 64,
+    validation_split: float = 0.1,
+    holdout_split: float = 0.1,
+    optimizer: Any = None,
+    verbose: bool = True,
+) -> Comparison:
+    """Compares AMTO with other ways to spend the same data and the same time.
+
+    For each seed a gross training set is drawn; the rest is the test set. All
+    arms get the same sets, start from the same weights, and train each network
+    for the same number of steps. Nothing is selected on the test set.
+
+    | arm | what |
+    |---|---|
+    | `sto` | one split, the network of lowest validation loss |
+    | `full` | one network on the whole gross set, without validation, its \
+last weights |
+    | `best_of_k` | 2M independent `sto` runs, the one of highest validation \
+accuracy: as many training steps as AMTO |
+    | `soup`, `ensemble` | M independent `sto` runs, their weights or their \
+predictions averaged |
+    | `amto`, `amto_uniform`, `amto_holdout` | AMTO; with uniform donors; \
+selected on a clean holdout |
+    | `plp`, `sgd_7_6`, `amto_plp` | `sto` with `LinearPrediction`; at 7/6 of \
+the learning rate instead; AMTO with it |
+
+    Each result is written to `output` as soon as it is known. Called again with
+    the same settings, a comparison continues where it was interrupted; arms and
+    seeds can be added. `output` then holds `report.md` with tables and pictures
+    (if matplotlib is installed), `runs.csv`, `runs.json`, and a directory for
+    `python -m keras_amto report` for each run of AMTO.
+
+    Runs on every Keras backend. Seeds `keras.utils.set_random_seed`.
+
+    Args:
+        network: Function without arguments that returns a Keras model whose
+            output is one probability for each class.
+        x: NumPy array of all inputs.
+        y: NumPy integer array of their classes.
+        output: Directory for the results.
+        train_size: Integer, samples of a gross set. Defaults to `None`, all of
+            them, which needs `test_data`.
+        test_data: `(x, y)` to test on. Defaults to `None`: what is not in the
+            gross set.
+        arms: Names of arms. Defaults to all.
+        seeds: Integer, how many from 0 on, or a list of them; below six there
+            is no verdict. Defaults to `5`.
+        steps: Integer, training steps of each network. Defaults to `1000`.
+        num_tasks: Integer, M, at least 2. Defaults to `4`.
+        transfer_interval: Integer, c, in steps: validations are as frequent.
+            Defaults to `50`.
+        batch_size: Integer. Defaults to `64`.
+        validation_split: Float in (0, 1). Defaults to `0.1`.
+        holdout_split: Float in (0, 1), for `amto_holdout`. Defaults to `0.1`.
+        optimizer: A Keras optimizer, of which every network gets a copy.
+            Defaults to `None`, SGD at 0.05 with Nesterov momentum 0.9.
+        verbose: Boolean, whether to print progress. Defaults to `True`.
+
+    Returns:
+        A `Comparison`: results by seed, by arm. Printed, it is the table.
+
+    Raises:
+        ImportError: if SciPy is missing.
+        TypeError: if an argument is of the wrong type.
+        ValueError: if an argument is out of range or unknown, or `output` holds
+            a comparison with other settings, naming the setting.
+
+    Example:
+
+    ```python
+    keras_amto.compare(make_network, x, y, "comparison", train_size=1000)
+    ```
+    """
+    # Imported here: `import keras_amto` imports nothing beyond Keras.
+    from keras_amto.experiments.progress import ComparisonProgress
+
+    if train_size is None and test_data is None:
+        raise ValueError(
+            "There is nothing to test on. Received: neither `train_size` nor "
+            "`test_data`. Expected: one of them."
+        )
+    wanted = [(seed, arm) for seed in _seeds(seeds) for arm in _arms(arms)]
+    directory = pathlib.Path(arguments.check_path("output", output))
+    arguments.check_boolean("verbose", verbose)
+    check_function(network)
+    check_samples(x, y)
+    import_scipy_stats()  # needed only when everything is trained
+    if optimizer is None:
+        optimizer = keras.optimizers.SGD(0.05, momentum=0.9, nesterov=True)
+    experiment = Experiment(
+        network=network,
+        samples=LabelledArrays(x, y),
+        test=None if test_data is None else _test_samples(test_data),
+        train_size=len(x) if train_size is None else train_size,
+        steps=steps,
+        num_tasks=num_tasks,
+        transfer_interval=transfer_interval,
+        batch_size=batch_size,
+        validation_split=validation_split,
+        holdout_split=holdout_split,
+        optimizer=check_optimizer(optimizer),
+    )
+    _identify(directory, experiment)  # the first to write
+    results = load_results(directory)
+    missing = [(s, arm) for s, arm in wanted if s not in results.get(arm, ())]
+    done = len(wanted) - len(missing)
+    with ComparisonProgress(len(wanted), done, verbose) as progress:
+        for seed in dict.fromkeys(seed for seed, _ in missing):
+            repetition = Repetition(
+                experiment,
+                seed,
+                *experiment.data(seed),
+                directory,
+                progress.show_step,
+            )
+            for arm in [arm for other, arm in missing if other == seed]:
+                progress.begin_run(arm, seed)
+                result = ARMS[arm](repetition)
+                save_result(directory, arm, result)
+                progress.end_run(result)
+            repetition.forget()
+    return write_summary(directory)
+
+
+def _seeds(seeds: Any) -> list[int]:
+    if isinstance(seeds, Sequence) and not isinstance(seeds, str):
+        found = [arguments.check_integer("seeds", seed, 0) for seed in seeds]
+    else:
+        found = list(range(arguments.check_integer("seeds", seeds, 1)))
+    if not found:
+        expected = "at least one seed"
+        raise arguments.wrong_value("seeds", seeds, "is empty", expected)
+    return list(dict.fromkeys(found))
+
+
+def _arms(arms: Any) -> list[str]:
+    known = tuple(ARM_TEXTS)
+    expected = f"a list of names out of {known}"
+    if isinstance(arms, str) or not isinstance(arms, Iterable):
+        raise arguments.wrong_type("arms", arms, "a list", expected)
+    names = [arguments.check_choice("arms", arm, known) for arm in arms]
+    if not names:
+        raise arguments.wrong_value("arms", arms, "is empty", expected)
+    return [arm for arm in known if arm in names]
+
+
+def _test_samples(test_data: Any) -> LabelledArrays:
+    expected = "a pair of arrays, of inputs and of classes"
+    if isinstance(test_data, str) or not isinstance(test_data, Sequence):
+        raise arguments.wrong_type("test_data", test_data, "a pair", expected)
+    if len(test_data) != 2:
+        raise ValueError(
+            f"`test_data` is not a pair. Received: {len(test_data)} parts. "
+            f"Expected: {expected}."
+        )
+    samples = LabelledArrays(*test_data)
+    check_samples(samples.x, samples.y, label="test_data: ")
+    return samples
+
+
+def _identify(directory: pathlib.Path, experiment: Experiment) -> None:
+    """Writes what the comparison is, or checks that it is still the same."""
+    identity = experiment.identity()
+    path = directory / "settings.json"
+    if not path.exists():
+        write_whole(path, (json.dumps(identity, indent=2) + "\n").encode())
+        return
+    before = json.loads(path.read_text("utf-8"))
+    for name in dict.fromkeys([*before, *identity]):
+        if before.get(name) != identity.get(name):
+            raise ValueError(
+                "The directory holds a comparison with other settings: "
+                f"`{name}` differs. Received: {identity.get(name)!r}. "
+                f"Expected: {before.get(name)!r}, or another directory."
+            )

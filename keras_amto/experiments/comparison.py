@@ -1,0 +1,183 @@
+"""The results of a comparison, as tables, CSV and JSON."""
+
+import csv
+import dataclasses
+import io
+import json
+from collections.abc import Iterator
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from keras_amto.arguments import check_choice
+from keras_amto.arguments import check_text
+from keras_amto.experiments.results import Result
+from keras_amto.statistics import Difference
+from keras_amto.statistics import difference
+from keras_amto.statistics import p_text
+from keras_amto.statistics import summarise
+
+REFERENCE = "sto"
+_DIFFERENCE = ("95 % t interval", "p", "verdict")
+
+
+class Comparison(Mapping[str, Mapping[int, Result]]):
+    """The results of all arms: a mapping of arms to results by seed.
+
+    Args:
+        results: Results by seed, by arm.
+    """
+
+    def __init__(self, results: Mapping[str, Mapping[int, Result]]) -> None:
+        self._results = {
+            arm: dict(sorted(by_seed.items()))
+            for arm, by_seed in results.items()
+            if by_seed
+        }
+
+    def __getitem__(self, arm: str) -> Mapping[int, Result]:
+        return self._results[arm]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._results)
+
+    def __len__(self) -> int:
+        return len(self._results)
+
+    def __str__(self) -> str:
+        return self.table()
+
+    @property
+    def test_accuracies(self) -> dict[str, dict[int, float]]:
+        """Test accuracy by seed, by arm, as `plots.comparison` takes it."""
+        return {
+            arm: {seed: each.test_accuracy for seed, each in results.items()}
+            for arm, results in self.items()
+        }
+
+    def table(self) -> str:
+        """Returns a Markdown table with a row for each arm."""
+        scores = self.test_accuracies
+        rows = [
+            [
+                "arm", "seeds", "test accuracy, %", "standard error",
+                "less sto", *_DIFFERENCE, "validation accuracy, %",
+                "training steps", "seconds",
+            ]
+        ]  # fmt: skip
+        for arm in self:
+            test = summarise(scores[arm])
+            lead = difference(scores[arm], scores.get(REFERENCE, {}))
+            rows.append(
+                [
+                    arm,
+                    str(test.seeds),
+                    _percent(test.mean),
+                    _percent(test.standard_error),
+                    *(["-"] * 4 if arm == REFERENCE else _cells(lead)),
+                    _percent(self._mean(arm, "validation_accuracy")),
+                    f"{self._mean(arm, 'training_steps'):.0f}",
+                    f"{self._mean(arm, 'seconds'):.1f}",
+                ]
+            )
+        return _markdown(rows)
+
+    def table_of_one(self, arm: str = "amto") -> str:
+        """Returns what an arm has over each other one as a Markdown table.
+
+        Args:
+            arm: String, an arm that has results. Defaults to `"amto"`.
+
+        Raises:
+            TypeError: if it is not a string.
+            ValueError: if it has no results.
+        """
+        check_text("arm", arm, f"one of {list(self)}")
+        check_choice("arm", arm, list(self))
+        scores = self.test_accuracies
+        steps = {each: self._mean(each, "training_steps") for each in self}
+        rows = [
+            [
+                f"{arm} less", "seeds", "mean, points", *_DIFFERENCE,
+                "training steps of both",
+            ]
+        ]  # fmt: skip
+        for other in self:
+            if other != arm:
+                lead = difference(scores[arm], scores[other])
+                both = f"{steps[arm]:.0f} and {steps[other]:.0f}"
+                rows.append([other, str(lead.seeds), *_cells(lead), both])
+        return _markdown(rows)
+
+    def table_of_selection(self) -> str:
+        """Returns the figures of selection beside the test's, as Markdown.
+
+        Arms that select nothing are left out. How far validation is from test
+        shows the effect of selection and leakage.
+        """
+        rows = [
+            [
+                "arm", "validation accuracy, %", "test accuracy, %",
+                "validation loss", "test loss",
+            ]
+        ]  # fmt: skip
+        for arm in self:
+            validation = self._mean(arm, "validation_accuracy")
+            if not np.isnan(validation):
+                rows.append(
+                    [
+                        arm,
+                        _percent(validation),
+                        _percent(self._mean(arm, "test_accuracy")),
+                        f"{self._mean(arm, 'validation_loss'):.4f}",
+                        f"{self._mean(arm, 'test_loss'):.4f}",
+                    ]
+                )
+        return _markdown(rows)
+
+    def to_csv(self) -> str:
+        """Returns every run as a line of CSV."""
+        file = io.StringIO()
+        names = [field.name for field in dataclasses.fields(Result)]
+        writer = csv.DictWriter(file, ["arm", *names], lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(self._records())
+        return file.getvalue()
+
+    def to_json(self) -> str:
+        """Returns every run as an object in a JSON array."""
+        return json.dumps(self._records(), indent=1) + "\n"
+
+    def _records(self) -> list[dict[str, Any]]:
+        return [
+            {"arm": arm, **dataclasses.asdict(result)}
+            for arm, results in self.items()
+            for result in results.values()
+        ]
+
+    def _mean(self, arm: str, figure: str) -> float:
+        """The mean of a figure over the seeds; NaN if it is not known."""
+        values = [getattr(result, figure) for result in self[arm].values()]
+        known = [value for value in values if value is not None]
+        return float(np.mean(known)) if known else np.nan
+
+
+def _markdown(rows: list[list[str]]) -> str:
+    """Returns rows as a table, the first as its head."""
+    lines = [f"| {' | '.join(row)} |" for row in rows]
+    texts = (rows[0][0], "verdict")  # left-aligned
+    marks = ["---" if title in texts else "---:" for title in rows[0]]
+    return "\n".join([lines[0], f"|{'|'.join(marks)}|", *lines[1:]])
+
+
+def _percent(value: float, sign: str = "") -> str:
+    return f"{100 * value:{sign}.2f}" if np.isfinite(value) else "-"
+
+
+def _cells(lead: Difference) -> list[str]:
+    """Mean, interval, p-value and verdict."""
+    low, high = _percent(lead.low, "+"), _percent(lead.high, "+")
+    interval = "-" if "-" in (low, high) else f"{low} to {high}"
+    mean = _percent(lead.mean, "+")
+    return [mean, interval, p_text(lead.p), lead.verdict or "-"]

@@ -1,0 +1,199 @@
+"""One seed of a comparison: its data, its networks, and its test."""
+
+import dataclasses
+import pathlib
+import time
+from collections.abc import Callable
+from collections.abc import Iterator
+from typing import Any
+
+import keras
+import numpy as np
+
+from keras_amto.callbacks import RoundCallback
+from keras_amto.experiments.data import Array
+from keras_amto.experiments.data import LabelledArrays
+from keras_amto.experiments.experiment import Experiment
+from keras_amto.experiments.optimizers import copy_of
+from keras_amto.experiments.results import Result
+from keras_amto.experiments.run import Run
+from keras_amto.experiments.training import LOSS
+from keras_amto.experiments.training import train_amto
+from keras_amto.ledger import Record
+from keras_amto.model import AMTOModel
+from keras_amto.tasks import TrainingBatches
+
+EVALUATION_BATCH = 256
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Repetition:
+    """One seed of a comparison, as every arm finds it.
+
+    `directory` is that of the comparison; `on_step` is called with the number
+    of training steps that an arm has done.
+    """
+
+    experiment: Experiment
+    seed: int
+    gross: LabelledArrays
+    test: LabelledArrays
+    directory: pathlib.Path
+    on_step: Callable[[int], None]
+
+    def start(self) -> keras.Model:
+        """Returns a network with the weights that all arms start from."""
+        return self.experiment.start(self.seed)
+
+    def train(
+        self,
+        num_tasks: int = 1,
+        *,
+        seed: int | None = None,
+        optimizer: keras.optimizers.Optimizer | None = None,
+        steps_before: int = 0,
+        **settings: Any,
+    ) -> tuple[Run, AMTOModel]:
+        """Trains with AMTO, or the conventional way with one task.
+
+        Args:
+            num_tasks: Integer, M.
+            seed: Integer, for splits, batches and donors. Defaults to that of
+                the repetition.
+            optimizer: Defaults to a copy of the experiment's.
+            steps_before: Integer, the steps that the arm has done before.
+            **settings: More arguments of `AMTOModel`.
+        """
+        experiment = self.experiment
+        network = self.start()
+        begin = time.perf_counter()
+        model = train_amto(
+            network,
+            *self.gross,
+            optimizer or copy_of(experiment.optimizer),
+            experiment.steps,
+            {
+                "num_tasks": num_tasks,
+                "transfer_interval": experiment.transfer_interval,
+                "validation_split": experiment.validation_split,
+                "seed": self.seed if seed is None else seed,
+                **settings,
+            },
+            callbacks=[_ReportSteps(self.on_step, steps_before)],
+            batch_size=experiment.batch_size,
+            validation_batch_size=EVALUATION_BATCH,
+            validation_freq=experiment.steps,  # rounds validate often enough
+            verbose=0,
+        )
+        seconds = time.perf_counter() - begin
+        finalists: Any = model.finalists
+        winner = finalists.winner
+        accuracy = finalists.harmonic_accuracies[winner]
+        loss = finalists.losses[winner].mean()
+        if finalists.clean_accuracies is not None:
+            accuracy = finalists.clean_accuracies[winner]
+            loss = finalists.clean_losses[winner]
+        networks = 1 if num_tasks == 1 else 2 * num_tasks
+        steps = networks * experiment.steps
+        figures = float(accuracy), float(loss), steps, seconds
+        return self.finish(model.best_model, *figures), model
+
+    def train_on_everything(self) -> Run:
+        """Trains one network on the whole gross set, without validation."""
+        experiment, gross = self.experiment, self.gross
+        network = self.start()
+        network.compile(copy_of(experiment.optimizer), LOSS)
+        batches = TrainingBatches(
+            np.arange(len(gross.x)),
+            experiment.batch_size,
+            task=0,
+            seed=self.seed,
+        )
+        begin = time.perf_counter()
+        steps, chunk = experiment.steps, experiment.transfer_interval
+        for first in range(0, steps, chunk):
+            window = batches.window(first, min(first + chunk, steps))
+            for batch in range(len(window)):
+                indices = window[batch]
+                network.train_on_batch(gross.x[indices], gross.y[indices])
+            self.on_step(first + len(window))
+        # As `keras.Model.fit` ends: with `use_ema` the averages take over.
+        network.optimizer.finalize_variable_values(network.trainable_variables)
+        seconds = time.perf_counter() - begin
+        return self.finish(network, None, None, steps, seconds)
+
+    def independent(self, count: int) -> Iterator[Run]:
+        """Yields the first of the seed's independent conventional runs.
+
+        Several arms share them. All start from the same weights; splits and
+        batches differ. Each is trained once and kept in a file until `forget`.
+        """
+        for number in range(count):
+            path = self._path(number)
+            if not path.exists():
+                run, _ = self.train(
+                    seed=_seed_of(self.seed, number),
+                    steps_before=number * self.experiment.steps,
+                )
+                run.save(path)
+            # Always read from the file, as a resumed comparison does.
+            yield Run.load(path)
+
+    def forget(self) -> None:
+        """Removes the files of independent runs."""
+        for path in self._path(0).parent.glob(self._path("*").name):
+            path.unlink()
+
+    def finish(self, network: keras.Model, *figures: Any) -> Run:
+        """Returns the run of a trained network, and releases its memory."""
+        predictions = _predict(network, self.test.x)
+        result = self.judge(predictions, *figures)
+        run = Run(result, predictions, network.get_weights())
+        policy = keras.config.dtype_policy()
+        keras.utils.clear_session()
+        keras.config.set_dtype_policy(policy)  # which it resets
+        return run
+
+    def judge(self, predictions: Array, *figures: Any) -> Result:
+        """Measures predictions on the test set.
+
+        `figures` are those of `Result` from the validation accuracy on.
+        """
+        y = self.test.y
+        right = predictions[np.arange(len(y)), y].astype(np.float64)
+        epsilon = keras.config.epsilon()
+        accuracy = float((predictions.argmax(axis=1) == y).mean())
+        loss = float(-np.log(np.maximum(right, epsilon)).mean())
+        return Result(self.seed, accuracy, loss, *figures)
+
+    def _path(self, number: int | str) -> pathlib.Path:
+        name = f"seed_{self.seed}-run_{number}.npz"
+        return self.directory / "unfinished" / name
+
+
+class _ReportSteps(RoundCallback):
+    reads_network = False
+
+    def __init__(self, on_step: Callable[[int], None], before: int) -> None:
+        super().__init__()
+        self._on_step = on_step
+        self._before = before
+
+    def on_round_end(self, round: int, record: Record) -> None:
+        self._on_step(self._before + record.step)
+
+
+def _seed_of(seed: int, number: int) -> int:
+    """The seed of a run; the first has AMTO's, and so AMTO's task 0."""
+    if number == 0:
+        return seed
+    return int(np.random.SeedSequence([seed, number]).generate_state(1)[0])
+
+
+def _predict(model: keras.Model, x: Array) -> Array:
+    """Predicts without `predict`, which would trace or compile each network."""
+    parts = []
+    for first in range(0, len(x), EVALUATION_BATCH):
+        batch = keras.ops.convert_to_tensor(x[first : first + EVALUATION_BATCH])
+        parts.append(keras.ops.convert_to_numpy(model(batch, training=False)))
+    return np.concatenate(parts).astype(np.float32)

@@ -1,0 +1,96 @@
+"""The directory of a run, which receives a whole run or nothing."""
+
+import contextlib
+import json
+import os
+import pathlib
+import shutil
+import tempfile
+from collections.abc import Iterator
+from collections.abc import Mapping
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+
+from keras_amto.model import AMTOModel
+from keras_amto.report import save_run
+
+# Everything that a run can leave, and the page that `report` writes about it.
+RUN_FILES = (
+    "settings.json",
+    "ledger.jsonl",
+    "finalists.json",
+    "metrics.json",
+    "history.json",
+    "classes.txt",
+    "winner.keras",
+    "saved_model",
+    "report.html",
+)
+
+
+@contextlib.contextmanager
+def new_run(
+    path: str | os.PathLike[str], overwrite: bool = False
+) -> Iterator[pathlib.Path]:
+    """Yields an empty directory, and moves what is written there to `path`.
+
+    With `overwrite` an older run is replaced when the new one is complete;
+    without it, it is a ValueError. Files that do not belong to a run stay.
+    """
+    directory = pathlib.Path(path)
+    present = [name for name in RUN_FILES if (directory / name).exists()]
+    if present and not overwrite:
+        raise ValueError(
+            f"The directory holds a run. Received: {os.fspath(path)!r} with "
+            f"{', '.join(present)}. Expected: another directory, or "
+            "--overwrite."
+        )
+    parents = [directory, *directory.parents]
+    missing = [each for each in parents if not each.exists()]
+    directory.mkdir(parents=True, exist_ok=True)
+    # Inside it: on the same disk, and an error comes before training.
+    place = pathlib.Path(tempfile.mkdtemp(prefix=".unfinished-", dir=directory))
+    try:
+        yield place
+        for name in RUN_FILES:
+            _remove(directory / name)
+        for entry in sorted(place.iterdir()):
+            entry.replace(directory / entry.name)
+    except BaseException:
+        shutil.rmtree(place, ignore_errors=True)
+        with contextlib.suppress(OSError):  # another process uses it
+            for each in missing:
+                each.rmdir()
+        raise
+    place.rmdir()
+
+
+def _remove(path: pathlib.Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def save_results(
+    place: pathlib.Path,
+    model: AMTOModel,
+    settings: Mapping[str, Any],
+    metrics: Mapping[str, float],
+    class_names: Sequence[str],
+) -> None:
+    """Writes a run: figures, and the winner in two formats."""
+    save_run(place, settings, model.ledger, model.finalists, metrics)
+    history = {"epoch": model.history.epoch, **model.history.history}
+    text = json.dumps(history, indent=2, default=float) + "\n"
+    (place / "history.json").write_text(text, "utf-8")
+    names = "".join(f"{name}\n" for name in class_names)
+    (place / "classes.txt").write_text(names, "utf-8")
+    model.best_model.save(place / "winner.keras")
+    size = settings["image_size"]
+    # Resized images are floats, whatever the network was trained on.
+    served = keras.InputSpec(shape=(None, size, size, 3), dtype="float32")
+    path = place / "saved_model"
+    model.export(path, verbose=False, input_signature=[served])

@@ -1,0 +1,350 @@
+"""`python -m keras_amto train`."""
+
+import argparse
+import json
+import re
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+
+from keras_amto.cli import main
+from keras_amto.cli import train
+from keras_amto.experiments.run_directory import RUN_FILES
+from keras_amto.experiments.run_directory import new_run
+from keras_amto.report import read_run
+from tests.conftest import ROOT
+from tests.conftest import needs_tensorflow
+from tests.images import jpeg
+from tests.images import picture
+from tests.images import write_tree
+from tests.shared import RSSCN7
+from tests.shared import WEIGHTS
+from tests.shared import needs_rsscn7
+from tests.shared import needs_weights
+
+pytestmark = needs_tensorflow
+
+CLASSES = ("blue", "green", "red")
+QUICK = [
+    "--num-tasks", "2", "--transfer-interval", "3", "--batch-size", "8",
+    "--image-size", "32",
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def tree(tmp_path_factory):
+    root = tmp_path_factory.mktemp("images")
+    return write_tree(root, dict.fromkeys(CLASSES, 20), side=32)
+
+
+@pytest.fixture(scope="module")
+def network(tmp_path_factory):
+    """The file of a network that tells colours apart, if only it is trained."""
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential(
+        [
+            keras.Input((32, 32, 3)),
+            keras.layers.Rescaling(1 / 255),
+            keras.layers.GlobalAveragePooling2D(),
+            keras.layers.Dense(3, activation="softmax"),
+        ]
+    )
+    path = tmp_path_factory.mktemp("network") / "network.keras"
+    model.save(path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def run_dir(tree, network, tmp_path_factory):
+    """A run of seven steps: two rounds, and one of a single step."""
+    path = tmp_path_factory.mktemp("runs") / "new" / "run"
+    arguments = [
+        "train", "--data", str(tree), "--model", str(network), *QUICK,
+        "--max-steps", "7", "--learning-rate", "1", "--flip",
+        "--output", str(path), "--backup", str(path.parent / "backup"),
+    ]  # fmt: skip
+    assert main(arguments) == 0
+    return path
+
+
+def serve(run_dir, files):
+    """Returns the classes that an example finds in files, without Keras."""
+    script = ROOT / "examples" / "serve_saved_model.py"
+    process = subprocess.run(
+        [sys.executable, script, run_dir, *files],
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    assert "keras_amto was imported: False" in process.stdout
+    return re.findall(r"jpg: (\w+), [01]\.", process.stdout)
+
+
+def accuracy(answers, right):
+    return np.mean(np.array(answers) == right)
+
+
+def test_a_run_leaves_what_can_be_read(run_dir, tree, network):
+    present = {path.name for path in run_dir.iterdir()}
+    assert present == set(RUN_FILES) - {"report.html"}
+    run = read_run(run_dir)
+    assert not run.missing
+    assert [record.step for record in run.ledger] == [3, 6, 7]
+    assert run.settings["data"] == str(tree)
+    assert run.settings["max_steps"] == 7
+    assert run.settings["flip"] is True
+    assert run.metrics["accuracy"] > 0.9
+    assert len(run.finalists.accuracies) == 2
+    history = json.loads((run_dir / "history.json").read_text())
+    assert len(history["val_loss"]) == 2  # of six steps, and of one
+    assert (run_dir / "classes.txt").read_text().split() == list(CLASSES)
+    assert (run_dir.parent / "backup" / "ledger.jsonl").exists()
+
+
+def test_report_makes_a_page_of_a_run(run_dir, tmp_path, capsys):
+    pytest.importorskip("matplotlib", reason="pictures need it").use("Agg")
+    page = tmp_path / "page.html"
+    assert main(["report", str(run_dir), "--output", str(page)]) == 0
+    assert "Test</h2>" in page.read_text()
+
+
+def test_the_winner_is_served_from_the_bytes_of_a_jpeg(run_dir, tree):
+    files = sorted(tree.glob("*/*3.jpg"))
+    winner = keras.models.load_model(run_dir / "winner.keras")
+    x = np.stack([keras.utils.img_to_array(keras.utils.load_img(f))
+                  for f in files])  # fmt: skip
+    expected = winner.predict(x, verbose=0).argmax(axis=1)
+    served = serve(run_dir, files)
+    assert served == [CLASSES[c] for c in expected]
+    assert accuracy(served, [path.parent.name for path in files]) > 0.8
+
+
+def test_the_winner_is_trained_on(run_dir, tree, tmp_path, capfd):
+    arguments = [
+        "train", "--data", str(tree), "--num-tasks", "1", "--max-steps", "4",
+        "--transfer-interval", "2",
+        "--model", str(run_dir / "winner.keras"), "--output", str(tmp_path),
+    ]  # fmt: skip
+    assert main(arguments) == 0
+    printed = capfd.readouterr().out
+    assert "Epoch 2/2" in printed
+    assert "12 images are kept for the test" in printed
+    assert "test accuracy" in printed
+    assert read_run(tmp_path).settings["image_size"] == 32
+
+
+def test_a_network_is_made_by_name(tree, tmp_path):
+    arguments = [
+        "train", "--data", str(tree), "--model", "SqueezeNet", *QUICK,
+        "--num-tasks", "1", "--max-steps", "1", "--output", str(tmp_path),
+    ]  # fmt: skip
+    assert main(arguments) == 0
+    assert read_run(tmp_path).ledger[-1].step == 1
+
+
+def settings_of(*arguments):
+    parser = argparse.ArgumentParser()
+    train.add_arguments(parser)
+    return train._settings(
+        parser.parse_args(
+            ["--data", "d", "--model", "m", "--output", "o", *arguments]
+        )
+    )
+
+
+def test_the_preset_is_the_experiment_of_the_paper():
+    settings = settings_of("--preset", "paper")
+    assert (settings.num_tasks, settings.transfer_interval) == (4, 100)
+    assert (settings.batch_size, settings.max_steps) == (64, 10_000)
+    assert (settings.validation_split, settings.patience) == (0.1, 10)
+    assert settings.flip
+    optimizer = settings.make_optimizer()
+    assert optimizer.nesterov
+    assert optimizer.momentum == 0.9
+    # The rate of each step, which Keras counts from 0.
+    rates = [float(optimizer._learning_rate(step))
+             for step in (0, 1999, 2000, 6999, 7000, 9999)]  # fmt: skip
+    np.testing.assert_allclose(
+        rates, [1e-3, 1e-3, 1e-4, 1e-4, 1e-5, 1e-5], rtol=1e-6
+    )
+
+
+def test_every_part_of_the_preset_can_be_replaced_even_by_the_default():
+    settings = settings_of(
+        "--preset", "paper", "--batch-size", "32", "--max-steps", "1000",
+        "--no-flip", "--patience", "none", "--drop-at",
+    )  # fmt: skip
+    assert (settings.batch_size, settings.max_steps) == (32, 1000)
+    assert not settings.flip
+    assert settings.patience is None
+    assert float(settings.make_optimizer().learning_rate) == pytest.approx(1e-3)
+
+
+def test_another_optimizer_gets_the_learning_rate():
+    settings = settings_of(
+        "--optimizer", "adam", "--learning-rate", "0.1", "--drop-at", "5"
+    )
+    optimizer = settings.make_optimizer()
+    assert isinstance(optimizer, keras.optimizers.Adam)
+    assert float(optimizer.learning_rate) == pytest.approx(0.1)
+
+
+def test_a_run_is_kept_until_another_is_complete(run_dir, tmp_path, capsys):
+    (tmp_path / "classes.txt").write_text("old")
+    (tmp_path / "saved_model").mkdir()
+    (tmp_path / "notes").write_text("mine")
+    arguments = ["train", "--data", "d", "--model", "m"]
+    arguments += ["--output", str(tmp_path)]
+    assert main(arguments) == 1
+    error = capsys.readouterr().err
+    assert "holds a run" in error
+    assert "--overwrite" in error
+
+    with (
+        pytest.raises(KeyboardInterrupt),
+        new_run(tmp_path, overwrite=True) as place,
+    ):
+        (place / "classes.txt").write_text("new")
+        raise KeyboardInterrupt
+    assert (tmp_path / "classes.txt").read_text() == "old"
+
+    with new_run(tmp_path, overwrite=True) as place:
+        (place / "classes.txt").write_text("new")
+    assert (tmp_path / "classes.txt").read_text() == "new"
+    left = sorted(path.name for path in tmp_path.iterdir())
+    assert left == ["classes.txt", "notes"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--data", "nowhere"], "There are no such data"),
+        (["--model", "lenet"], "There is no such network"),
+        (["--model", "lenet.keras"], "There is no such Keras file"),
+        (["--weights", "lenet.h5"], "There is no file of weights"),
+        (["--image-size", "8"], "input_shape"),
+        (["--image-size", "0"], "`image_size` is too small"),
+        (["--num-tasks", "0"], "`num_tasks` is too small"),
+        (["--max-steps", "0"], "`max_steps` is too small"),
+        (["--learning-rate", "nan"], "`learning_rate` is out of range"),
+        (["--momentum", "1"], "`momentum` is out of range"),
+        (["--optimizer", "sdg"], "There is no such optimizer"),
+        (["--optimizer", "adam", "--momentum", "0.9"], "`momentum` is for sgd"),
+        (["--drop-at", "7", "2"], "`drop_at` is not in order"),
+        (["--validation-split", "1"], "`validation_split` is out of range"),
+        (["--validation-split", "0.999"], "leave"),
+    ],
+)
+def test_a_wrong_value_is_one_line(tree, tmp_path, capsys, arguments, message):
+    output = tmp_path / "deep" / "output"
+    command = [
+        "train", "--data", str(tree), "--model", "squeezenet",
+        "--image-size", "32", "--output", str(output), *arguments,
+    ]  # fmt: skip
+    assert main(command) == 1
+    error = capsys.readouterr().err
+    assert message in error
+    assert error.count("\n") == 1
+    assert not output.parent.exists()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["--seed", "one"], ["--patience", "some"], ["--stop-when", "never"]],
+)
+def test_what_is_no_value_at_all_is_one_line(capsys, arguments):
+    command = ["train", "--data", "d", "--model", "m", "--output", "o"]
+    with pytest.raises(SystemExit, match="2"):
+        main([*command, *arguments])
+    error = capsys.readouterr().err
+    assert arguments[0] in error
+    assert error.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--weights", "a.h5"], "has weights of its own"),
+        (["--image-size", "48"], "images of another size"),
+    ],
+)
+def test_a_file_that_does_not_fit_is_refused(
+    tree, network, tmp_path, capsys, arguments, message
+):
+    command = ["train", "--data", str(tree), "--model", str(network)]
+    assert main([*command, "--output", str(tmp_path / "o"), *arguments]) == 1
+    assert message in capsys.readouterr().err
+
+
+def test_a_file_with_other_classes_is_refused(network, tmp_path, capsys):
+    tree = write_tree(tmp_path / "tree", {"a": 5, "b": 5}, side=32)
+    command = ["train", "--data", str(tree), "--model", str(network)]
+    assert main([*command, "--output", str(tmp_path / "o")]) == 1
+    assert "Expected: (None, 2)" in capsys.readouterr().err
+
+
+def test_a_damaged_test_image_is_named_before_training(
+    network, tmp_path, capsys
+):
+    from keras_amto import datasets
+
+    tree = write_tree(tmp_path / "tree", dict.fromkeys(CLASSES, 10), side=32)
+    damaged = datasets.load_folder(tree).test.file_paths[1]
+    with open(damaged, "wb") as file:
+        file.write(jpeg(picture(0, 0))[:100])
+    command = ["train", "--data", str(tree), "--model", str(network)]
+    assert main([*command, "--output", str(tmp_path / "o")]) == 1
+    printed = capsys.readouterr()
+    assert damaged in printed.err
+    assert printed.err.count("\n") == 1
+    assert "Epoch" not in printed.out
+
+
+def test_a_data_set_that_cannot_be_downloaded_is_one_line(
+    tmp_path, monkeypatch, capsys
+):
+    tfds = pytest.importorskip("tensorflow_datasets")
+
+    def fail(manager, url):
+        raise tfds.download.DownloadError(f"Failed to get {url}")
+
+    monkeypatch.setattr(
+        tfds.download.DownloadManager, "download_and_extract", fail
+    )
+    command = ["train", "--data", "uc_merced", "--model", "squeezenet"]
+    command += ["--data-dir", str(tmp_path), "--output", str(tmp_path / "o")]
+    assert main(command) == 1
+    error = capsys.readouterr().err
+    assert "'uc_merced' cannot be downloaded: Failed to get" in error
+    assert error.splitlines()[-1].startswith("keras_amto train: ")
+
+
+def test_help_reads_well(capsys):
+    with pytest.raises(SystemExit, match="0"):
+        main(["train", "--help"])
+    printed = capsys.readouterr().out
+    assert "examples:" in printed
+    assert "(default: 32; paper: 64)" in printed
+    assert max(map(len, printed.splitlines())) <= 80
+
+
+@pytest.mark.slow
+@needs_rsscn7
+@needs_weights
+def test_the_images_of_rsscn7_are_learned_and_served(tmp_path):
+    """The command of the README at half its steps, in one task."""
+    weights = WEIGHTS / "squeezenet_v1.1_imagenet_notop.h5"
+    arguments = [
+        "train", "--data", str(RSSCN7), "--model", "squeezenet",
+        "--weights", str(weights), "--image-size", "96", "--num-tasks", "1",
+        "--max-steps", "100", "--transfer-interval", "50",
+        "--learning-rate", "5e-4", "--output", str(tmp_path),
+    ]  # fmt: skip
+    assert main(arguments) == 0
+    assert read_run(tmp_path).metrics["accuracy"] > 0.65
+    files = sorted(RSSCN7.glob("*/*00[1-5].jpg"))
+    served = serve(tmp_path, files)
+    assert accuracy(served, [path.parent.name for path in files]) > 0.6
