@@ -44,7 +44,7 @@ test-jax: $(VENV)/ready
 test-torch: $(VENV)-torch/ready
 	KERAS_BACKEND=torch $(VENV)-torch/bin/python -m pytest -n 2 --dist worksteal $(PORTABLE)
 	KERAS_BACKEND=tensorflow $(VENV)-torch/bin/python -m pytest tests/tasks \
-		tests/test_streaming.py -k 'loader or every_kind'
+		tests/test_data_on_disk.py -k 'loader or every_kind'
 
 benchmark: $(VENV)/ready
 	$(BIN)/python benchmarks/replica_step.py

@@ -138,7 +138,7 @@ def run_seed(data, network, seed, options, done):
         if sets is None:
             path = options.data[data]
             sets = load_images(path, options.image_size, seed)
-            tests = TestImages(sets.test, settings.memory_limit)
+            tests = TestImages(sets.test, settings)
         begin = time.perf_counter()
         model = train_tasks(
             known.make(len(sets.class_names), seed),

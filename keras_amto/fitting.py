@@ -75,7 +75,6 @@ class Fitting:
             plan, engine, population, settings.min_delta, progress.tick
         )
         self._first_step = population.step
-        self._read_until = population.step
         self._logs: Logs | None = None
 
     @property
@@ -178,7 +177,6 @@ class Fitting:
         self._refuse_fewer_epochs(state)
         restore_states(self._callbacks.callbacks, state.callbacks)
         self._rounds.restore(state)
-        self._read_until = state.now.step
         history = self._model.history
         self._logs = state.logs
         self._session.restore(
@@ -217,7 +215,6 @@ class Fitting:
 
     def _train(self, execution: Execution) -> Logs:
         begin, steps = execution.batch, execution.steps
-        self._expect_samples()
         self._callbacks.on_train_batch_begin(begin)
         logs = self._rounds.train(
             steps,
@@ -233,22 +230,6 @@ class Fitting:
             steps = whole  # as in Keras, whose last execution counts in full
         self._callbacks.on_train_batch_end(begin + steps - 1, logs)
         return logs
-
-    def _expect_samples(self) -> None:
-        """Lets data that are streamed be read once for the whole round."""
-        if self._rounds.step < self._read_until:
-            return
-        plan, first = self._plan, self._first_step
-        interval = plan.settings.transfer_interval
-        last = first + plan.epochs.total_steps
-        rounds = (self._rounds.step - first) // interval + 1
-        stop, then = (
-            min(first + count * interval, last)
-            for count in (rounds, rounds + 1)
-        )
-        tasks = self._engine.tasks_here(len(plan.tasks))
-        plan.expect(tasks, self._rounds.step, stop, then)
-        self._read_until = stop
 
     def _end_round(self) -> None:
         rounds = self._rounds

@@ -4,6 +4,7 @@ import contextlib
 import dataclasses
 import os
 import random
+import warnings
 from collections.abc import Callable
 from collections.abc import Mapping
 from collections.abc import Sequence
@@ -88,11 +89,13 @@ class AMTOModel(keras.Model):
             `MultiWorkerMirroredStrategy`. It is not saved with the model.
             Defaults to `None`, the strategy in whose `scope()` the model is
             made; else all visible GPUs, else the CPU.
-        memory_limit: Integer, bytes. Samples of a dataset that take no more are
-            read into memory once, larger datasets are streamed: read once to
-            verify that their order is always the same, and then once a round
-            for all tasks together, of which memory never holds more than this.
-            Changes no result. Defaults to 2 GiB.
+        memory_limit: Integer, bytes. A dataset is read once. Its samples are
+            held in memory where they take no more than this, and else written
+            to files in `cache_dir`. Changes no result. Defaults to 2 GiB.
+        cache_dir: Path of the directory for these files, which no other
+            process sees and which are gone when `fit` or the process ends. Best
+            on a fast local disk. Changes no result. Defaults to `None`, the
+            system's temporary directory (`tempfile.gettempdir()`).
         augment: A Keras layer, such as `keras.layers.RandomFlip`, or a function
             of `x`, that training batches go through. Validation data never do.
             Master and shadow see the same augmented batches, every task others.
@@ -140,6 +143,7 @@ class AMTOModel(keras.Model):
         relationship_decay: float = 1.0,
         strategy: Any = None,
         memory_limit: int = MEMORY_LIMIT,
+        cache_dir: str | os.PathLike[str] | None = None,
         augment: Callable[..., Any] | None = None,
         name: str | None = None,
     ) -> None:
@@ -151,6 +155,7 @@ class AMTOModel(keras.Model):
             selection=selection,
             relationship_decay=relationship_decay,
             memory_limit=memory_limit,
+            cache_dir=cache_dir,
             stratify=stratify,
             engine=engine,
             seed=random.randrange(2**31) if seed is None else seed,
@@ -389,13 +394,11 @@ class AMTOModel(keras.Model):
             x: Arrays, tensors, pandas objects, nested dicts, lists and tuples
                 of them; or a finite batched `tf.data.Dataset`, a
                 `keras.utils.PyDataset`, a Grain dataset (`MapDataset`,
-                `IterDataset`, `DataLoader`) or a torch `DataLoader` over a
-                map-style dataset, of `x`, `(x, y)` or `(x, y, sample_weight)`.
-                Those are read into memory once, or streamed where they take
-                more than the constructor's `memory_limit`; then they have to
-                give the same samples in the same order whenever they are read.
-                Ragged and sparse tensors, which Keras takes, are refused: pad
-                them or make them dense.
+                `IterDataset`, `DataLoader`) or a torch `DataLoader`, of `x`,
+                `(x, y)` or `(x, y, sample_weight)`. Those are read once, into
+                memory or onto disk: see `memory_limit` and `cache_dir` of the
+                constructor. Ragged and sparse tensors, which Keras takes, are
+                refused: pad them or make them dense.
             y: Targets likewise; not with a dataset.
             batch_size: Integer. Defaults to that of the dataset, or `32`.
             epochs: Integer, the epoch to train to.
@@ -428,6 +431,7 @@ class AMTOModel(keras.Model):
             A `keras.callbacks.History`.
 
         Raises:
+            OSError: if the disk has no room for the samples.
             TypeError: if an argument is of the wrong type.
             ValueError: if an argument, the data or the model cannot be used.
             RuntimeError: if all tasks have diverged, or as a `LostWorkerError`
@@ -442,7 +446,11 @@ class AMTOModel(keras.Model):
         epochs = check_integer("epochs", epochs, 0)
         limit = keras.config.max_epochs()  # for debugging runs
         epochs = epochs if limit is None else min(epochs, limit)
-        with outside_scope(), self._session.connected():
+        with (
+            outside_scope(),
+            self._session.connected(),
+            contextlib.ExitStack() as files,
+        ):
             plan = plan_fit(
                 self._session.settings,
                 x,
@@ -462,6 +470,7 @@ class AMTOModel(keras.Model):
                 self.steps_per_execution,
                 arrangement.settings.max_steps,
                 self._session.steps_made,
+                files,
             )
             run_fit(plan, self, self._session, arrangement, verbose)
         return self.history
@@ -573,6 +582,15 @@ class AMTOModel(keras.Model):
                 config["augment"], custom_objects=custom_objects
             )
         inputs = config.pop("inputs", None)
+        cache_dir = config.get("cache_dir")
+        if cache_dir is not None and not os.path.isdir(cache_dir):
+            warnings.warn(
+                "The directory `cache_dir` of the saved model is not on this "
+                f"machine. Received: cache_dir={cache_dir!r}. The system's "
+                "temporary directory is used.",
+                stacklevel=2,
+            )
+            config["cache_dir"] = None
         model = cls(**config)
         if inputs is not None:
             model._session.inputs = keras.saving.deserialize_keras_object(

@@ -1,17 +1,16 @@
 """Settling everything that one call of `fit` does, before its first step."""
 
+import contextlib
 import dataclasses
 import math
 import sys
 import warnings
 from collections.abc import Collection
 from collections.abc import Mapping
-from collections.abc import Sequence
 from typing import Any
 
 import keras
 import numpy as np
-import numpy.typing as npt
 
 from keras_amto.arguments import check_integer
 from keras_amto.arguments import check_optional_integer
@@ -97,35 +96,6 @@ class FitPlan:
         """Returns one training batch, to build networks with."""
         return self.training_data.sample(self.batch_size)
 
-    def expect(
-        self, tasks: Sequence[int], start: int, stop: int, then: int
-    ) -> None:
-        """Says that tasks are about to train, so that data are read once.
-
-        Args:
-            tasks: The tasks that train in this process.
-            start: Integer, the first step.
-            stop: Integer, the step after the last.
-            then: Integer, the end of the steps after these.
-        """
-
-        def needed(start: int, stop: int) -> npt.NDArray[np.int64]:
-            windows = [
-                self.training_batches(task).window(start, stop).order
-                for task in tasks
-            ]
-            return np.unique(np.concatenate(windows))
-
-        # A gross set has them all.
-        if tasks and not isinstance(self.data, GrossSet):
-            self.data.expect(
-                needed(start, stop), needed(stop, then) if then > stop else None
-            )
-
-    def close(self) -> None:
-        """Stops reading ahead."""
-        self.data.close()
-
     def validates_after(self, epoch: int) -> bool:
         """Says whether an epoch ends with a validation, as in Keras."""
         if isinstance(self.validation_freq, int):
@@ -152,6 +122,7 @@ def plan_fit(
     steps_per_execution: int,
     max_steps: int | None,
     first_step: int,
+    files: contextlib.ExitStack,
 ) -> FitPlan:
     """Checks the arguments of `fit`, reads the data and formulates the tasks.
 
@@ -161,11 +132,13 @@ def plan_fit(
         steps_per_execution: Integer, as it was compiled.
         max_steps: Integer, training ends after so many steps, or `None`.
         first_step: Integer, the steps that were made before this call.
+        files: Closes the files that samples are written to.
 
     Returns:
         A `FitPlan`.
 
     Raises:
+        OSError: if the disk has no room for the samples.
         TypeError: if an argument is of the wrong type.
         ValueError: if an argument or the data cannot be used.
     """
@@ -194,7 +167,13 @@ def plan_fit(
         settings, validation_split=share or settings.validation_split
     )
     data, source_batch_size = read_gross_set(
-        x, y, sample_weight, class_weight, settings.memory_limit
+        x,
+        y,
+        sample_weight,
+        class_weight,
+        settings.memory_limit,
+        settings.cache_dir,
+        files,
     )
     batch_size = batch_size or source_batch_size or 32
     tasks = split_tasks(
@@ -209,9 +188,6 @@ def plan_fit(
     validation_batch_size = validation_batch_size or batch_size
     held_out = tasks[0].holdout_indices
     clean_seed = evaluation_seed(settings.seed, settings.num_tasks)
-    data.keep(
-        np.concatenate([held_out, *(task.validation_indices for task in tasks)])
-    )
     steps_per_pass = math.ceil(len(tasks[0].train_indices) / batch_size)
     limit = keras.config.max_steps_per_epoch()  # for debugging runs
     requested = min(steps_per_epoch or steps_per_pass, limit or sys.maxsize)
@@ -238,8 +214,9 @@ def plan_fit(
             requested_validation_batch_size,
             batch_size,
             validation_steps,
-            settings.memory_limit,
+            settings,
             clean_seed,
+            files,
         ),
         holdout=(
             Samples(data, in_order(held_out, validation_batch_size), clean_seed)
@@ -276,8 +253,9 @@ def _read_validation_data(
     requested_batch_size: int | None,
     batch_size: int,
     steps: int | None,
-    memory_limit: int,
+    settings: Settings,
     seed: int,
+    files: contextlib.ExitStack,
 ) -> Samples | None:
     """Reads clean data; a dataset comes in batches of its own, as in Keras."""
     if validation_data is None:
@@ -289,14 +267,18 @@ def _read_validation_data(
     y, sample_weight = (*rest, None, None)[:2]
     try:
         data, source_batch_size = read_gross_set(
-            x, y, sample_weight, memory_limit=memory_limit
+            x,
+            y,
+            sample_weight,
+            memory_limit=settings.memory_limit,
+            cache_dir=settings.cache_dir,
+            files=files,
         )
     except (TypeError, ValueError) as error:
         kind = TypeError if isinstance(error, TypeError) else ValueError
         raise kind(f"`validation_data` cannot be used. {error}") from error
     batch_size = requested_batch_size or source_batch_size or batch_size
     size = data.size if steps is None else min(data.size, steps * batch_size)
-    data.keep(np.arange(size))
     return Samples(data, in_order(np.arange(size), batch_size), seed)
 
 

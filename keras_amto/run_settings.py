@@ -38,6 +38,7 @@ class RunSettings:
             at random.
         seed: Integer.
         memory_limit: Integer, bytes, as in `AMTOModel`.
+        cache_dir: Path of a directory, or `None`, as in `AMTOModel`.
     """
 
     num_tasks: int = 4
@@ -56,9 +57,11 @@ class RunSettings:
     flip: bool = False
     seed: int = 0
     memory_limit: int = MEMORY_LIMIT
+    cache_dir: str | None = None
 
     def __post_init__(self) -> None:
         from keras_amto.arguments import check_choice
+        from keras_amto.arguments import check_directory
         from keras_amto.arguments import check_integer
         from keras_amto.arguments import check_share
 
@@ -69,6 +72,7 @@ class RunSettings:
             check_integer(name, getattr(self, name), minimum)
         if self.patience is not None:
             check_integer("patience", self.patience, 1)
+        check_directory("cache_dir", self.cache_dir)
         check_choice("stop_when", self.stop_when, STOP_WHEN)
         check_share("validation_split", self.validation_split, zero=False)
         check_share("holdout_split", self.holdout_split, zero=True)

@@ -109,7 +109,6 @@ def run_fit(
             if logs is not None and arrangement.overrides_winner:
                 session.show(winner)
     finally:
-        plan.close()
         session.close()
 
 

@@ -163,15 +163,15 @@ def test_layers_inside_the_model_augment_training_batches_alone():
     np.testing.assert_allclose(losses(model), losses(plain), rtol=1e-5)
 
 
-def test_streamed_batches_of_bytes_are_augmented():
+def test_batches_of_bytes_on_disk_are_augmented():
     x, y = digit_images(60, 8)
     x = (x * 255).astype("uint8")
     rescaled = lambda: network(keras.layers.Rescaling(1 / 255))  # noqa: E731
     held = fit(flip(), data=tf_dataset(x, y), model=rescaled())
-    streamed = fit(
+    on_disk = fit(
         flip(), data=tf_dataset(x, y), model=rescaled(), memory_limit=4000
     )
-    np.testing.assert_allclose(losses(held), losses(streamed), atol=1e-5)
+    np.testing.assert_allclose(losses(held), losses(on_disk), atol=1e-5)
 
 
 class Interrupt(keras.callbacks.Callback):

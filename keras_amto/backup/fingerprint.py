@@ -50,7 +50,7 @@ def fingerprint(
         order in which they are compared: what follows from another comes later.
     """
     settings = dataclasses.asdict(plan.settings)
-    del settings["memory_limit"]  # which changes no result
+    del settings["memory_limit"], settings["cache_dir"]  # change no result
     del settings["engine"]  # but the engine that it leads to
     freq = plan.validation_freq
     # Without `epochs`: a run that is to be longer goes on from its backup as if

@@ -132,8 +132,10 @@ def _add_settings(parser: argparse.ArgumentParser) -> None:
     add("--flip", "flip training images from left to right at random",
         type=None, metavar=None, action=argparse.BooleanOptionalAction,
         )  # fmt: skip
-    add("--memory-limit", "bytes; more images than that are streamed from "
-        "the disk")  # fmt: skip
+    add("--memory-limit", "bytes; images that take more are written to a file "
+        "while training")  # fmt: skip
+    add("--cache-dir", "the directory of that file", type=str,
+        metavar="DIR")  # fmt: skip
 
 
 def _defaults(key: str) -> str:
@@ -147,6 +149,8 @@ def _defaults(key: str) -> str:
 def _text(value: Any) -> str:
     if isinstance(value, tuple):
         return " ".join(map(str, value)) or "never"
+    if value is None:
+        return "the system's temporary directory"
     if isinstance(value, bool):
         return "yes" if value else "no"
     return str(value)
@@ -177,7 +181,7 @@ def run(options: argparse.Namespace) -> None:
             options.data, network.image_size, settings.seed, options.data_dir
         )
         made = network.make(len(class_names), settings.seed)
-        tests = TestImages(test, settings.memory_limit)
+        tests = TestImages(test, settings)
         print(f"{tests.size} images are kept for the test.")
         model = train_tasks(
             made,

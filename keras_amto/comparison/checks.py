@@ -117,7 +117,7 @@ def check_fit(network: keras.Model, x: Any, y: Any, label: str = "") -> None:
             f"Expected: at least {largest + 1} outputs."
         )
     try:
-        refuse_misfit(network, GrossSet(x[:1], y[:1], None, 1))
+        refuse_misfit(network, GrossSet(x[:1], y[:1]))
     except ValueError as error:
         raise ValueError(
             f"The `network` does not take `{label}x`. {error}"

@@ -96,9 +96,6 @@ class ClusteredEngine(ForwardingEngine):
         workers = range(self._placement.num_workers)
         return [self._placement.tasks_of(worker) for worker in workers]
 
-    def tasks_here(self, num_tasks: int) -> Sequence[int]:
-        return self._placement.tasks_of(self._cluster.rank)
-
     def everywhere(self, replica: Replica) -> Replica:
         if replica.home is None:
             return replica

@@ -107,10 +107,6 @@ class Engine(abc.ABC):
         """Returns the tasks in groups: those that train in one process."""
         return [range(num_tasks)]
 
-    def tasks_here(self, num_tasks: int) -> Sequence[int]:
-        """Returns the tasks that train in this process."""
-        return range(num_tasks)
-
     def everywhere(self, replica: Replica) -> Replica:
         """Returns the replica as one that every worker process holds."""
         return replica

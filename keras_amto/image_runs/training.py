@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from typing import Any
 
 import keras
+import numpy as np
 
 from keras_amto.callbacks import AMTOCallback
 from keras_amto.model import AMTOModel
 from keras_amto.run_settings import RunSettings
-from keras_amto.tasks import GrossSet
+from keras_amto.tasks import in_order
 from keras_amto.tasks import read_gross_set
 
 
@@ -39,6 +40,7 @@ def train_tasks(
         holdout_split=settings.holdout_split,
         seed=settings.seed,
         memory_limit=settings.memory_limit,
+        cache_dir=settings.cache_dir,
         augment=(
             keras.layers.RandomFlip("horizontal") if settings.flip else None
         ),
@@ -73,26 +75,27 @@ class TestImages:
 
     Args:
         images: A dataset of images and class indices.
-        memory_limit: Integer, bytes; more are streamed.
+        settings: Where to keep them.
     """
 
     __test__ = False  # not one of pytest's
 
-    def __init__(self, images: Any, memory_limit: int) -> None:
-        data, self._batch_size = read_gross_set(
-            images, memory_limit=memory_limit
+    def __init__(self, images: Any, settings: RunSettings) -> None:
+        self._data, self._batch_size = read_gross_set(
+            images,
+            memory_limit=settings.memory_limit,
+            cache_dir=settings.cache_dir,
         )
-        self.size = data.size
-        self._data: tuple[Any, ...] = (images,)
-        if isinstance(data, GrossSet):
-            self._data = (data.x, data.y)
-        data.close()
+        self.size = self._data.size
 
     def evaluate(self, model: keras.Model) -> dict[str, float]:
         """Returns a model's loss and metrics by name."""
+        batches = in_order(np.arange(self.size), self._batch_size or 32)
         metrics = model.evaluate(
-            *self._data,
-            batch_size=self._batch_size if len(self._data) > 1 else None,
+            (
+                self._data.batch(batches[number]).arrays
+                for number in range(len(batches))
+            ),
             verbose=0,
             return_dict=True,
         )
