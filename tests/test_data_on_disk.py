@@ -242,11 +242,14 @@ def test_a_run_on_disk_is_resumed_in_the_midst_of_a_round(tmp_path, limits):
     first, then = limits
     source = tf_dataset(*digits(120))
     whole = fit(source)
-    backup = keras_amto.PopulationBackup(tmp_path, save_freq=3)
+    directory, cache = tmp_path / "backup", tmp_path / "cache"
+    cache.mkdir()
+    backup = keras_amto.PopulationBackup(directory, save_freq=3)
     with pytest.raises(KeyboardInterrupt):
         fit(source, first, callbacks=[backup, Interrupt()])
-    backup = keras_amto.PopulationBackup(tmp_path, save_freq=3)
-    assert_same_run(fit(source, then, callbacks=[backup]), whole)
+    backup = keras_amto.PopulationBackup(directory, save_freq=3)
+    continued = fit(source, then, callbacks=[backup], cache_dir=cache)
+    assert_same_run(continued, whole)
 
 
 def test_other_data_on_disk_do_not_continue_a_backup(tmp_path):

@@ -96,6 +96,7 @@ class TestImages:
                 self._data.batch(batches[number]).arrays
                 for number in range(len(batches))
             ),
+            steps=len(batches),
             verbose=0,
             return_dict=True,
         )

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 
 ALIGNMENT = 64  # bytes; what TensorFlow asks of memory that it did not make
-_SLICE = 2**24  # bytes that are looked at at a time
+_SLICE = 2**24  # bytes that are searched at a time
 
 
 def to_arrays(structure: Any, label: str) -> Any:
@@ -50,13 +50,6 @@ def _to_array(leaf: Any, label: str) -> np.ndarray[Any, Any]:
         )
     if isinstance(leaf, np.ndarray):
         array = leaf
-    elif isinstance(leaf, (str, bytes, bool, int, float, complex)):
-        raise TypeError(
-            f"`{label}` holds a Python scalar where an array should be. "
-            f"Received: {leaf!r} (of type {type(leaf)}). "
-            "Expected: a NumPy array, a tensor, or a pandas object; turn "
-            "lists of numbers into arrays with `np.array`."
-        )
     elif hasattr(leaf, "to_numpy"):  # pandas
         array = leaf.to_numpy()
         if array.ndim == 1:
@@ -69,14 +62,15 @@ def _to_array(leaf: Any, label: str) -> np.ndarray[Any, Any]:
         raise TypeError(
             f"`{label}` holds something that is not an array. "
             f"Received: {leaf!r} (of type {type(leaf)}). "
-            "Expected: a NumPy array, a tensor, or a pandas object."
+            "Expected: a NumPy array, a tensor, or a pandas object; turn lists "
+            "of numbers into arrays with `np.array`."
         )
     if array.ndim == 0:
         raise ValueError(
             f"`{label}` holds a scalar, which has no sample axis. "
             f"Received: {leaf!r}. Expected: arrays of shape `(samples, ...)`."
         )
-    if not array.dtype.isnative:  # as labels in IDX files are
+    if not array.dtype.isnative:  # labels of IDX files, say
         array = array.astype(array.dtype.newbyteorder("="))
     floatx = np.dtype(keras.config.floatx())
     if not np.issubdtype(array.dtype, np.floating) or array.dtype == floatx:

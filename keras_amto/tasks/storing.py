@@ -42,8 +42,15 @@ def store(
     """
     directory = os.fspath(cache_dir or tempfile.gettempdir())
     samples = _Store(source, memory_limit, directory, files)
+    batches = iter(source.batches)
     last_sign = time.monotonic()
-    for batch in _batches_of(source, samples):
+    while True:
+        try:
+            batch = next(batches)
+        except StopIteration:
+            break
+        except Exception as error:
+            raise _damaged(source, samples, error) from error
         samples.add(batch)
         if time.monotonic() - last_sign > _SECONDS_OF_SILENCE:
             last_sign = time.monotonic()
@@ -182,26 +189,16 @@ class _Store:
         )
 
 
-def _batches_of(source: Source, samples: _Store) -> Iterator[Any]:
-    """Yields the batches, or says which one cannot be read."""
-    batches = iter(source.batches)
-    while True:
-        try:
-            batch = next(batches)
-        except StopIteration:
-            return
-        except Exception as error:
-            what = source.locate(samples.size) or (
-                f"batch {samples.batches}, after {samples.size} samples, "
-                "cannot be read"
-            )
-            reason = str(getattr(error, "message", error)).partition("\n")[0]
-            raise ValueError(
-                f"The {source.kind} is damaged: {what}. "
-                f"Received: {type(error).__name__}: {reason} "
-                "Expected: samples that can be read; remove or repair this one."
-            ) from error
-        yield batch
+def _damaged(source: Source, samples: _Store, error: Exception) -> ValueError:
+    what = source.locate(samples.size) or (
+        f"batch {samples.batches}, after {samples.size} samples, cannot be read"
+    )
+    reason = str(getattr(error, "message", error)).partition("\n")[0]
+    return ValueError(
+        f"The {source.kind} is damaged: {what}. "
+        f"Received: {type(error).__name__}: {reason} "
+        "Expected: samples that can be read; remove or repair this one."
+    )
 
 
 def _flatten(kind: str, batch: Any) -> tuple[list[Leaf], Any]:
