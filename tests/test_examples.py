@@ -152,6 +152,7 @@ def test_the_benchmark_of_backups_prints_its_table(capsys):
     assert capsys.readouterr().out.splitlines() == lines
 
 
+@pytest.mark.slow
 def test_the_benchmark_of_data_on_disk_prints_its_table(capsys):
     lines = data_on_disk.main(["--files", "200", "--epochs", "2"])
     for where in data_on_disk.WHERE.values():

@@ -6,6 +6,8 @@ import types
 from collections.abc import Mapping
 from typing import Any
 
+import keras
+
 from keras_amto.choices import MEMORY_LIMIT
 from keras_amto.tasks.arrays import common_length
 from keras_amto.tasks.arrays import to_arrays
@@ -96,9 +98,9 @@ def _refuse_unreadable(x: Any) -> None:
         "arrays, tensors, pandas objects, a finite batched tf.data.Dataset, a "
         "PyDataset, a Grain dataset or a DataLoader"
     )
-    if x is None:
+    if x is None or not keras.tree.flatten(x):
         raise ValueError(
-            "There is nothing to train on. Received: x=None. "
+            f"There is nothing to train on. Received: x={x!r}. "
             f"Expected: {expected}."
         )
     if isinstance(x, types.GeneratorType) or (

@@ -58,9 +58,9 @@ def is_dataset(x: Any) -> bool:
     return tensorflow is not None and isinstance(x, tensorflow.data.Dataset)
 
 
-def _endless(kind: str, received: Any, remedy: str) -> ValueError:
+def _endless(received: Any, remedy: str) -> ValueError:
     return ValueError(
-        f"The {kind} never ends, so it cannot be split into training and "
+        "The dataset never ends, so it cannot be split into training and "
         f"validation sets. Received: {received}. Expected: {remedy}."
     )
 
@@ -69,9 +69,7 @@ def _tf_dataset(dataset: Any) -> Source:
     tf = sys.modules["tensorflow"]
     count = int(dataset.cardinality())
     if count == tf.data.INFINITE_CARDINALITY:
-        raise _endless(
-            "tf.data.Dataset", dataset, "a finite one; take `.repeat()` away"
-        )
+        raise _endless(dataset, "a finite one; take `.repeat()` away")
 
     def locate(start: int) -> str | None:
         for path in getattr(dataset, "file_paths", ()):
@@ -95,7 +93,6 @@ def _py_dataset(dataset: keras.utils.PyDataset) -> Source:
     # `on_epoch_end`, in which some shuffle themselves, is not called.
     if dataset.num_batches is None:
         raise _endless(
-            "PyDataset",
             f"num_batches=None from {type(dataset)}",
             "a finite number of batches",
         )
@@ -133,9 +130,7 @@ def _grain_dataset(dataset: Any) -> Source:
     # Grain's length of a dataset that is repeated without end.
     count = len(dataset) if hasattr(dataset, "__len__") else None
     if count is not None and count >= sys.maxsize:
-        raise _endless(
-            "Grain dataset", dataset, "a finite one; take `.repeat()` away"
-        )
+        raise _endless(dataset, "a finite one; take `.repeat()` away")
     return Source("Grain dataset", dataset, count)
 
 

@@ -209,7 +209,8 @@ def _flatten(kind: str, batch: Any) -> tuple[list[Leaf], Any]:
         for leaf in keras.tree.flatten(batch)
     ):
         raise ValueError(
-            f"The {kind} is not batched. Received: elements like {batch!r}. "
+            f"The dataset is not batched. Received: a {kind} of elements like "
+            f"{keras.tree.map_structure(np.shape, batch)}. "
             "Expected: batches; call `.batch(batch_size)` on it."
         )
     x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(batch)
