@@ -45,7 +45,7 @@ test-jax: $(VENV)/ready
 test-torch: $(VENV)-torch/ready
 	KERAS_BACKEND=torch $(VENV)-torch/bin/python -m pytest -n 2 --dist worksteal $(PORTABLE)
 	KERAS_BACKEND=tensorflow $(VENV)-torch/bin/python -m pytest tests/tasks \
-		tests/test_streaming.py tests/applications \
+		tests/test_data_on_disk.py tests/applications \
 		-k 'loader or every_kind or state_dict'
 
 benchmark: $(VENV)/ready

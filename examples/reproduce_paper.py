@@ -136,7 +136,7 @@ def run_seed(data, network, seed, options, done):
         if sets is None:
             path = options.data[data]
             sets = load_images(path, options.image_size, seed)
-            count_images(sets.test, settings.memory_limit)  # all are readable
+            count_images(sets.test, settings)  # all are readable
         begin = time.perf_counter()
         keras.utils.set_random_seed(seed)
         shape = (options.image_size, options.image_size, 3)

@@ -43,8 +43,8 @@ from keras_amto.engines import TrainingJob
 from keras_amto.engines import mean_logs
 from keras_amto.ledger import Record
 from keras_amto.schedule import Execution
-from keras_amto.tasks import Samples
-from keras_amto.tasks import SampleSet
+from keras_amto.tasks import EvaluationSet
+from keras_amto.tasks import IndexedData
 from keras_amto.tasks import TrainingBatches
 
 FloatArray = npt.NDArray[np.float64]
@@ -152,9 +152,9 @@ class Problem:
     """
 
     engine: Engine
-    data: SampleSet
+    data: IndexedData
     batches: tuple[TrainingBatches, ...]
-    validation_sets: tuple[Samples, ...]
+    validation_sets: tuple[EvaluationSet, ...]
     seed: int
     selection: str = "adaptive"
     relationship_decay: float = 1.0

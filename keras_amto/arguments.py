@@ -142,6 +142,19 @@ def check_path(name: str, value: Any) -> str:
     return check_text(name, path, "a path, as a string or a `pathlib.Path`")
 
 
+def check_directory(name: str, value: Any) -> str | None:
+    """Returns a directory that can be written to, or `None` for `None`."""
+    expected = "a directory that exists and can be written to, or None"
+    if value is None:
+        return None
+    path = check_path(name, value)
+    if not os.path.isdir(path):
+        raise wrong_value(name, path, "is not a directory", expected)
+    if not os.access(path, os.W_OK | os.X_OK):
+        raise wrong_value(name, path, "cannot be written to", expected)
+    return path
+
+
 def check_arrays(name: str, value: Any) -> list[Any]:
     """Returns a list of arrays of numbers, with lists made arrays."""
     expected = "a list of arrays of numbers"

@@ -4,6 +4,7 @@ import contextlib
 import dataclasses
 import os
 import random
+import warnings
 from collections.abc import Callable
 from collections.abc import Mapping
 from collections.abc import Sequence
@@ -89,11 +90,13 @@ class AMTOModel(keras.Model):
             `MultiWorkerMirroredStrategy`. It is not saved with the model.
             Defaults to `None`, the strategy in whose `scope()` the model is
             made; else all visible GPUs, else the CPU.
-        memory_limit: Integer, bytes. Samples of a dataset that take no more are
-            read into memory once, larger datasets are streamed: read once to
-            verify that their order is always the same, and then once a round
-            for all tasks together, of which memory never holds more than this.
-            Changes no result. Defaults to 2 GiB.
+        memory_limit: Integer, bytes. A dataset is read once. Its samples are
+            held in memory where they take no more than this, and else written
+            to files in `cache_dir`. Changes no result. Defaults to 2 GiB.
+        cache_dir: Path of the directory for these files, which no other
+            process sees and which are gone when `fit` or the process ends. Best
+            on a fast local disk. Changes no result. Defaults to `None`, the
+            system's temporary directory (`tempfile.gettempdir()`).
         augment: A Keras layer, such as `keras.layers.RandomFlip`, or a function
             of `x`, that training batches go through. Validation data never do.
             Master and shadow see the same augmented batches, every task others.
@@ -141,6 +144,7 @@ class AMTOModel(keras.Model):
         relationship_decay: float = 1.0,
         strategy: Any = None,
         memory_limit: int = MEMORY_LIMIT,
+        cache_dir: str | os.PathLike[str] | None = None,
         augment: Callable[..., Any] | None = None,
         name: str | None = None,
     ) -> None:
@@ -152,6 +156,7 @@ class AMTOModel(keras.Model):
             selection=selection,
             relationship_decay=relationship_decay,
             memory_limit=memory_limit,
+            cache_dir=cache_dir,
             stratify=stratify,
             engine=engine,
             seed=random.randrange(2**31) if seed is None else seed,
@@ -394,13 +399,11 @@ class AMTOModel(keras.Model):
             x: Arrays, tensors, pandas objects, nested dicts, lists and tuples
                 of them; or a finite batched `tf.data.Dataset`, a
                 `keras.utils.PyDataset`, a Grain dataset (`MapDataset`,
-                `IterDataset`, `DataLoader`) or a torch `DataLoader` over a
-                map-style dataset, of `x`, `(x, y)` or `(x, y, sample_weight)`.
-                Those are read into memory once, or streamed where they take
-                more than the constructor's `memory_limit`; then they have to
-                give the same samples in the same order whenever they are read.
-                Ragged and sparse tensors, which Keras takes, are refused: pad
-                them or make them dense.
+                `IterDataset`, `DataLoader`) or a torch `DataLoader`, of `x`,
+                `(x, y)` or `(x, y, sample_weight)`. Those are read once, into
+                memory or onto disk: see `memory_limit` and `cache_dir` of the
+                constructor. Ragged and sparse tensors, which Keras takes, are
+                refused: pad them or make them dense.
             y: Targets likewise; not with a dataset.
             batch_size: Integer. Defaults to that of the dataset, or `32`.
             epochs: Integer, the epoch to train to.
@@ -433,6 +436,7 @@ class AMTOModel(keras.Model):
             A `keras.callbacks.History`.
 
         Raises:
+            OSError: if the disk has no room for the samples.
             TypeError: if an argument is of the wrong type.
             ValueError: if an argument, the data or the model cannot be used.
             RuntimeError: if all tasks have diverged.
@@ -447,7 +451,7 @@ class AMTOModel(keras.Model):
         limit = keras.config.max_epochs()  # for debugging runs
         epochs = epochs if limit is None else min(epochs, limit)
         carried = self._carried
-        with outside_scope():
+        with outside_scope(), contextlib.ExitStack() as files:
             plan = plan_fit(
                 carried.settings,
                 x,
@@ -467,6 +471,7 @@ class AMTOModel(keras.Model):
                 self.steps_per_execution,
                 given.settings.max_steps,
                 0 if carried.run is None else carried.run.step,
+                files,
             )
             run_fit(plan, self, carried, given, verbose)
         return self.history
@@ -578,6 +583,15 @@ class AMTOModel(keras.Model):
                 config["augment"], custom_objects=custom_objects
             )
         inputs = config.pop("inputs", None)
+        cache_dir = config.get("cache_dir")
+        if cache_dir is not None and not os.path.isdir(cache_dir):
+            warnings.warn(
+                "The directory `cache_dir` of the saved model is not on this "
+                f"machine. Received: cache_dir={cache_dir!r}. The system's "
+                "temporary directory is used.",
+                stacklevel=2,
+            )
+            config["cache_dir"] = None
         model = cls(**config)
         if inputs is not None:
             model._carried.inputs = keras.saving.deserialize_keras_object(

@@ -1,9 +1,11 @@
 """The settings of an `AMTOModel`."""
 
 import dataclasses
+import os
 
 from keras_amto.arguments import check_boolean
 from keras_amto.arguments import check_choice
+from keras_amto.arguments import check_directory
 from keras_amto.arguments import check_integer
 from keras_amto.arguments import check_share
 from keras_amto.engines import ENGINES
@@ -26,6 +28,7 @@ class Settings:
         engine: `"auto"`, `"portable"` or `"tensorflow"`.
         seed: Integer, at least 0.
         memory_limit: Integer, at least 1.
+        cache_dir: String, a directory that can be written to, or `None`.
 
     Raises:
         TypeError: if a setting is of the wrong type.
@@ -42,6 +45,7 @@ class Settings:
     engine: str
     seed: int
     memory_limit: int
+    cache_dir: str | os.PathLike[str] | None
 
     def __post_init__(self) -> None:
         checked = {
@@ -66,6 +70,7 @@ class Settings:
             "engine": check_choice("engine", self.engine, ENGINES),
             "seed": check_integer("seed", self.seed, 0),
             "memory_limit": check_integer("memory_limit", self.memory_limit, 1),
+            "cache_dir": check_directory("cache_dir", self.cache_dir),
         }
         for name, value in checked.items():
             object.__setattr__(self, name, value)

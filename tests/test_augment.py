@@ -6,7 +6,7 @@ import pytest
 
 import keras_amto
 from keras_amto.engines.augmentation import Augmentation
-from keras_amto.tasks import read_gross_set
+from keras_amto.tasks import read_data
 from tests.conftest import needs_tensorflow
 from tests.data import digit_images
 from tests.tasks.sources import tf_dataset
@@ -86,7 +86,7 @@ def test_master_and_shadow_see_the_same_and_tasks_do_not(augment, engine):
     first = model.ledger[0]
     np.testing.assert_array_equal(first.master_losses, first.shadow_losses)
     x, y = digit_images(60, 8)
-    data, _ = read_gross_set(x, y)
+    data, _ = read_data(x, y)
     session = model._carried
     one, other = session.population.task_states
     assert len(one.seeds) == 1
@@ -163,15 +163,15 @@ def test_layers_inside_the_model_augment_training_batches_alone():
     np.testing.assert_allclose(losses(model), losses(plain), rtol=1e-5)
 
 
-def test_streamed_batches_of_bytes_are_augmented():
+def test_batches_of_bytes_on_disk_are_augmented():
     x, y = digit_images(60, 8)
     x = (x * 255).astype("uint8")
     rescaled = lambda: network(keras.layers.Rescaling(1 / 255))  # noqa: E731
     held = fit(flip(), data=tf_dataset(x, y), model=rescaled())
-    streamed = fit(
+    on_disk = fit(
         flip(), data=tf_dataset(x, y), model=rescaled(), memory_limit=4000
     )
-    np.testing.assert_allclose(losses(held), losses(streamed), atol=1e-5)
+    np.testing.assert_allclose(losses(held), losses(on_disk), atol=1e-5)
 
 
 class Interrupt(keras.callbacks.Callback):

@@ -7,9 +7,9 @@ import pytest
 import keras_amto
 from keras_amto.engines import EvaluationJob
 from keras_amto.fit import fitting
-from keras_amto.tasks import Samples
+from keras_amto.tasks import EvaluationSet
 from keras_amto.tasks import in_order
-from keras_amto.tasks import read_gross_set
+from keras_amto.tasks import read_data
 from tests.conftest import needs_tensorflow
 from tests.data import digits
 from tests.networks import compiled
@@ -55,8 +55,8 @@ def test_evaluation_depends_on_replica_and_samples_alone(engine):
         def on_round_end(self, round, record):
             session = self.model._carried
             engine, masters = session.engine, session.run.masters
-            data, _ = read_gross_set(x, y)
-            samples = Samples(data, in_order(np.arange(40), 16), seed=3)
+            data, _ = read_data(x, y)
+            samples = EvaluationSet(data, in_order(np.arange(40), 16), seed=3)
             jobs = [EvaluationJob(0, masters[:2], samples)]
             once = engine.evaluate(jobs, lambda _: None)
             weights = [self.model.get_task_weights(m) for m in (0, 1)]

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from benchmarks import backup
+from benchmarks import data_on_disk
 from benchmarks import exactness
 from benchmarks import linear_prediction
 from benchmarks import replica_step
@@ -146,6 +147,17 @@ def test_the_benchmark_of_backups_prints_its_table(capsys):
     assert float(plain) > 0
     assert float(backed_up) > 0
     assert float(cost.strip(" %")) > -100  # how much is for it to say
+    assert capsys.readouterr().out.splitlines() == lines
+
+
+@pytest.mark.slow
+def test_the_benchmark_of_data_on_disk_prints_its_table(capsys):
+    lines = data_on_disk.main(["--files", "200", "--epochs", "2"])
+    for where in data_on_disk.WHERE.values():
+        (row,) = [line for line in lines if line.startswith(f"| {where} |")]
+        first, later, _ = map(float, row.split("|")[2:5])
+        assert first >= 0
+        assert later >= 0  # how fast is for the benchmark to say
     assert capsys.readouterr().out.splitlines() == lines
 
 

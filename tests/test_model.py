@@ -677,14 +677,14 @@ def test_what_was_read_or_converted_is_held_once(source):
     import tensorflow as tf
 
     from keras_amto.engines import host_data
-    from keras_amto.tasks import read_gross_set
+    from keras_amto.tasks import read_data
 
     x, y = digits(150)
     if source == "dataset":
         given = (tf.data.Dataset.from_tensor_slices((x, y)).batch(7),)
     else:
         given = (x.astype("float64"), y)
-    data, _ = read_gross_set(*given)
+    data, _ = read_data(*given)
     tensor = host_data.share(data.x)
     data.x[3, 5] = 0.625
     assert tensor[3, 5].numpy() == 0.625
@@ -737,10 +737,10 @@ def test_class_weights_count_in_training_alone_as_in_keras():
 
 
 def test_a_missing_weight_of_an_output_stands_for_ones():
-    from keras_amto.tasks import read_gross_set
+    from keras_amto.tasks import read_data
 
     x, y = digits(20)
-    data, _ = read_gross_set(x, [y, y], [np.full(20, 2.0), None])
+    data, _ = read_data(x, [y, y], [np.full(20, 2.0), None])
     assert data.sample_weight[1].tolist() == [1.0] * 20
 
 

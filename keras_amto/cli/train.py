@@ -101,13 +101,17 @@ def _add_settings(parser: argparse.ArgumentParser) -> None:
     add("--seed", "of the test set, the splits, the batches and the top")
     add("--flip", "flip training images horizontally at random", type=None,
         metavar=None, action=argparse.BooleanOptionalAction)  # fmt: skip
-    add("--memory-limit", "bytes; more images than that are streamed from "
-        "the disk")  # fmt: skip
+    add("--memory-limit", "bytes; images that take more are written to a file "
+        "while training")  # fmt: skip
+    add("--cache-dir", "the directory of that file", type=str,
+        metavar="DIR")  # fmt: skip
 
 
 def _text(value: Any) -> str:
     if isinstance(value, tuple):
         return " ".join(map(str, value)) or "never"
+    if value is None:
+        return "the system's temporary directory"
     if isinstance(value, bool):
         return "yes" if value else "no"
     return str(value)

@@ -30,7 +30,7 @@ from keras_amto.engines.records import mean_logs
 from keras_amto.engines.variables import to_numpy
 from keras_amto.engines.workers import WorkerFactory
 from keras_amto.engines.workers import default_seeds_from
-from keras_amto.tasks import GrossSet
+from keras_amto.tasks import IndexedData
 
 ENGINES = ("auto", "portable", "tensorflow")
 
@@ -38,7 +38,7 @@ ENGINES = ("auto", "portable", "tensorflow")
 def make_engine(
     name: str,
     factory: WorkerFactory,
-    sample: GrossSet,
+    sample: IndexedData,
     placement: Placement,
 ) -> Engine:
     """Makes the engine of a name.

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from keras_amto.engines.variables import to_numpy
-from keras_amto.tasks import GrossSet
+from keras_amto.tasks import IndexedData
 
 _TRIED = 32  # samples, at most, on which it is tried
 _CALLS = 4  # which all have to answer the same
@@ -35,7 +35,7 @@ class Augmentation:
     """
 
     def __init__(
-        self, function: Callable[..., Any] | None, sample: GrossSet
+        self, function: Callable[..., Any] | None, sample: IndexedData
     ) -> None:
         self.function = function
         self.seeds: tuple[keras.Variable, ...] = ()
@@ -70,7 +70,7 @@ class Augmentation:
             return x
         return self.function(x, **self._arguments)
 
-    def _try(self, sample: GrossSet) -> None:
+    def _try(self, sample: IndexedData) -> None:
         x = keras.tree.map_structure(keras.ops.convert_to_tensor, sample.x)
         try:
             augmented = self(x)
@@ -84,7 +84,7 @@ class Augmentation:
                 "in the same structure."
             ) from error
 
-    def _refuse_other_draws(self, sample: GrossSet) -> None:
+    def _refuse_other_draws(self, sample: IndexedData) -> None:
         """Calls it some times from the same seeds, and compares."""
         start = [to_numpy(variable) for variable in self.seeds]
         x = keras.tree.map_structure(keras.ops.convert_to_tensor, sample.x)

@@ -66,7 +66,7 @@ def refuse_misfit(model: keras.Model, sample: Any) -> None:
 
     Args:
         model: The model.
-        sample: A batch of the data, as `GrossSet`.
+        sample: A batch of the data, as `IndexedData`.
 
     Raises:
         ValueError: if the model cannot be called on it.
@@ -96,7 +96,7 @@ def build_metrics(model: keras.Model, sample: Any) -> None:
 
     Args:
         model: The compiled model.
-        sample: A batch of the data, as `GrossSet`.
+        sample: A batch of the data, as `IndexedData`.
     """
     strategy = getattr(model, "distribute_strategy", None)
     if strategy is not None and strategy.num_replicas_in_sync > 1:

@@ -11,7 +11,7 @@ from keras_amto.engines.records import Replica
 from keras_amto.engines.records import TaskState
 from keras_amto.engines.records import Trained
 from keras_amto.engines.records import TrainingJob
-from keras_amto.tasks import SampleSet
+from keras_amto.tasks import IndexedData
 
 
 class Engine(abc.ABC):
@@ -62,7 +62,7 @@ class Engine(abc.ABC):
     def train(
         self,
         jobs: Sequence[TrainingJob],
-        data: SampleSet,
+        data: IndexedData,
         learning_rate: float | None,
         on_progress: OnProgress,
     ) -> list[Trained]:

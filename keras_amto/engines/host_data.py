@@ -8,7 +8,7 @@ import keras
 import tensorflow as tf
 
 from keras_amto.distribution import machine
-from keras_amto.tasks import GrossSet
+from keras_amto.tasks import IndexedData
 from keras_amto.tasks import lies_ready
 
 HOST = "CPU:0"
@@ -28,16 +28,16 @@ class HostData:
     """
 
     def __init__(self) -> None:
-        self._tensors: weakref.WeakKeyDictionary[GrossSet, dict[str, Any]] = (
-            weakref.WeakKeyDictionary()
-        )
+        self._tensors: weakref.WeakKeyDictionary[
+            IndexedData, dict[str, Any]
+        ] = weakref.WeakKeyDictionary()
         # Devices of one machine ask at the same time.
         self._lock = threading.Lock()
 
     def __len__(self) -> int:
         return len(self._tensors)
 
-    def tensors(self, data: GrossSet, host: str = HOST) -> Any:
+    def tensors(self, data: IndexedData, host: str = HOST) -> Any:
         """Returns the arrays of a set as tensors on a host."""
         with self._lock:
             on_hosts = self._tensors.setdefault(data, {})

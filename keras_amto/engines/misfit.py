@@ -14,7 +14,7 @@ def explained_misfit(sample: Any, loss: Any, label: str = "") -> Iterator[None]:
     """Explains what a step raises on data that do not fit the model.
 
     Args:
-        sample: The batch, as `GrossSet`.
+        sample: The batch, as `IndexedData`.
         loss: What the model is compiled with.
         label: String, which data these are, where it is not those of `fit`.
 

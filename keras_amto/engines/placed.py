@@ -24,8 +24,7 @@ from keras_amto.engines.records import Trained
 from keras_amto.engines.records import TrainingJob
 from keras_amto.engines.tensorflow import TensorFlowEngine
 from keras_amto.engines.workers import WorkerFactory
-from keras_amto.tasks import GrossSet
-from keras_amto.tasks import SampleSet
+from keras_amto.tasks import IndexedData
 
 _SECONDS_BETWEEN_REPORTS = 0.1
 
@@ -41,14 +40,14 @@ class PlacedEngine(Engine):
 
     Args:
         factory: Makes the workers.
-        sample: A small batch of the data, a `GrossSet`.
+        sample: A small batch of the data, a `IndexedData`.
         placement: Which task runs where.
     """
 
     def __init__(
         self,
         factory: WorkerFactory,
-        sample: GrossSet,
+        sample: IndexedData,
         placement: Placement,
     ) -> None:
         self._rows = {row.task: row for row in placement.tasks}
@@ -88,7 +87,7 @@ class PlacedEngine(Engine):
     def train(
         self,
         jobs: Sequence[TrainingJob],
-        data: SampleSet,
+        data: IndexedData,
         learning_rate: float | None,
         on_progress: OnProgress,
     ) -> list[Trained]:
@@ -163,7 +162,7 @@ class PlacedEngine(Engine):
         return [_Part(row.master, (master,)), _Part(row.shadow, (shadow,))]
 
     def _trace(
-        self, kind: str, parts: Sequence["_Part"], data: SampleSet
+        self, kind: str, parts: Sequence["_Part"], data: IndexedData
     ) -> None:
         # In this thread: Keras keeps settings, as that of mixed precision, for
         # each thread apart, and layers may read them while they are traced.

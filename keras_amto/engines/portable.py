@@ -18,9 +18,8 @@ from keras_amto.engines.workers import WorkerFactory
 from keras_amto.engines.workers import evaluation_seeds
 from keras_amto.engines.workers import task_seeds
 from keras_amto.tasks import BatchWindow
-from keras_amto.tasks import GrossSet
-from keras_amto.tasks import Samples
-from keras_amto.tasks import SampleSet
+from keras_amto.tasks import EvaluationSet
+from keras_amto.tasks import IndexedData
 
 
 class PortableEngine(SequentialEngine):
@@ -31,10 +30,10 @@ class PortableEngine(SequentialEngine):
 
     Args:
         factory: Makes the worker.
-        sample: A small batch of the data, a `GrossSet`.
+        sample: A small batch of the data, a `IndexedData`.
     """
 
-    def __init__(self, factory: WorkerFactory, sample: GrossSet) -> None:
+    def __init__(self, factory: WorkerFactory, sample: IndexedData) -> None:
         self._worker, self._metric_names = factory.make(sample, _test_on_batch)
         self._augmentation = Augmentation(factory.augment, sample)
         self._seeds = (*self._worker.seeds, *self._augmentation.seeds)
@@ -74,7 +73,7 @@ class PortableEngine(SequentialEngine):
         self,
         replicas: tuple[Replica, ...],
         state: TaskState,
-        data: SampleSet,
+        data: IndexedData,
         batches: BatchWindow,
         learning_rate: float | None,
         on_progress: OnProgress,
@@ -94,7 +93,7 @@ class PortableEngine(SequentialEngine):
         self,
         replica: Replica,
         state: TaskState,
-        data: SampleSet,
+        data: IndexedData,
         batches: BatchWindow,
         on_progress: OnProgress,
     ) -> tuple[Replica, TaskState, Logs]:
@@ -129,7 +128,7 @@ class PortableEngine(SequentialEngine):
     def evaluate_one(
         self,
         replicas: tuple[Replica, ...],
-        samples: Samples,
+        samples: EvaluationSet,
         on_progress: OnProgress,
     ) -> tuple[Logs, ...]:
         batches = samples.batches
@@ -175,7 +174,7 @@ class PortableEngine(SequentialEngine):
         )
 
 
-def _test_on_batch(model: keras.Model, sample: GrossSet) -> Any:
+def _test_on_batch(model: keras.Model, sample: IndexedData) -> Any:
     return model.test_on_batch(
         sample.x, sample.y, sample.sample_weight, return_dict=True
     )

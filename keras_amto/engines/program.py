@@ -10,7 +10,7 @@ import tensorflow as tf
 from keras_amto.engines.augmentation import Augmentation
 from keras_amto.engines.records import OnProgress
 from keras_amto.tasks import BatchWindow
-from keras_amto.tasks import GrossSet
+from keras_amto.tasks import IndexedData
 
 _SECONDS_PER_CALL = 0.5  # so that a progress bar moves at least once a second
 
@@ -165,7 +165,7 @@ def trace_augmentation(
 
 
 def step_once(
-    model: keras.Model, sample: GrossSet, strategy: tf.distribute.Strategy
+    model: keras.Model, sample: IndexedData, strategy: tf.distribute.Strategy
 ) -> Any:
     """Evaluates a model on one small batch and returns its logs."""
     # Eagerly: one small batch is cheaper than a trace that is used once.

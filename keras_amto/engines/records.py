@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from keras_amto.tasks import BatchWindow
-from keras_amto.tasks import Samples
+from keras_amto.tasks import EvaluationSet
 
 Tensor = Any  # a value of the engine's own kind, never changed in place
 Logs = dict[str, Any]  # as Keras logs: floats, or arrays for vector metrics
@@ -63,7 +63,7 @@ class TrainingJob(NamedTuple):
     replicas: tuple[Replica, ...]
     state: TaskState
     batches: BatchWindow
-    samples: Samples | None = None
+    samples: EvaluationSet | None = None
 
 
 class EvaluationJob(NamedTuple):
@@ -77,7 +77,7 @@ class EvaluationJob(NamedTuple):
 
     task: int
     replicas: tuple[Replica, ...]
-    samples: Samples
+    samples: EvaluationSet
 
 
 class Trained(NamedTuple):

@@ -12,8 +12,8 @@ from keras_amto.engines.records import TaskState
 from keras_amto.engines.records import Trained
 from keras_amto.engines.records import TrainingJob
 from keras_amto.tasks import BatchWindow
-from keras_amto.tasks import Samples
-from keras_amto.tasks import SampleSet
+from keras_amto.tasks import EvaluationSet
+from keras_amto.tasks import IndexedData
 
 
 class SequentialEngine(Engine):
@@ -22,7 +22,7 @@ class SequentialEngine(Engine):
     def train(
         self,
         jobs: Sequence[TrainingJob],
-        data: SampleSet,
+        data: IndexedData,
         learning_rate: float | None,
         on_progress: OnProgress,
     ) -> list[Trained]:
@@ -70,7 +70,7 @@ class SequentialEngine(Engine):
         self,
         replicas: tuple[Replica, ...],
         state: TaskState,
-        data: SampleSet,
+        data: IndexedData,
         batches: BatchWindow,
         learning_rate: float | None,
         on_progress: OnProgress,
@@ -90,7 +90,7 @@ class SequentialEngine(Engine):
     def evaluate_one(
         self,
         replicas: tuple[Replica, ...],
-        samples: Samples,
+        samples: EvaluationSet,
         on_progress: OnProgress,
     ) -> tuple[Logs, ...]:
         """Evaluates one replica, or two on the same batches.

@@ -28,9 +28,8 @@ from keras_amto.engines.workers import WorkerFactory
 from keras_amto.engines.workers import evaluation_seeds
 from keras_amto.engines.workers import task_seeds
 from keras_amto.tasks import BatchWindow
-from keras_amto.tasks import GrossSet
-from keras_amto.tasks import Samples
-from keras_amto.tasks import SampleSet
+from keras_amto.tasks import EvaluationSet
+from keras_amto.tasks import IndexedData
 
 
 class TensorFlowEngine(SequentialEngine):
@@ -43,7 +42,7 @@ class TensorFlowEngine(SequentialEngine):
 
     Args:
         factory: Makes the workers.
-        sample: A small batch of the data, a `GrossSet`.
+        sample: A small batch of the data, a `IndexedData`.
         num_workers: Integer, 1 (it never trains two at once) or 2.
         device: String, the device of the workers.
         data: The data of all engines. Defaults to `None`, data of its own.
@@ -52,7 +51,7 @@ class TensorFlowEngine(SequentialEngine):
     def __init__(
         self,
         factory: WorkerFactory,
-        sample: GrossSet,
+        sample: IndexedData,
         num_workers: int,
         device: str = HOST,
         data: HostData | None = None,
@@ -127,7 +126,7 @@ class TensorFlowEngine(SequentialEngine):
         self,
         replicas: tuple[Replica, ...],
         state: TaskState,
-        data: SampleSet,
+        data: IndexedData,
         batches: BatchWindow,
         learning_rate: float | None,
         on_progress: OnProgress,
@@ -152,7 +151,7 @@ class TensorFlowEngine(SequentialEngine):
     def evaluate_one(
         self,
         replicas: tuple[Replica, ...],
-        samples: Samples,
+        samples: EvaluationSet,
         on_progress: OnProgress,
     ) -> tuple[Logs, ...]:
         workers = self._load(replicas)
@@ -176,7 +175,7 @@ class TensorFlowEngine(SequentialEngine):
         )
         return self._current(0)
 
-    def trace(self, kind: str, num_replicas: int, data: SampleSet) -> None:
+    def trace(self, kind: str, num_replicas: int, data: IndexedData) -> None:
         """Traces a graph before it is needed.
 
         Args:
@@ -208,7 +207,7 @@ class TensorFlowEngine(SequentialEngine):
         self,
         kind: str,
         workers: list[Worker],
-        data: SampleSet,
+        data: IndexedData,
         batches: BatchWindow,
         on_progress: OnProgress,
     ) -> tuple[Logs, ...]:

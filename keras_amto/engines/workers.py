@@ -72,7 +72,7 @@ class WorkerFactory:
         """Makes a worker whose every variable exists.
 
         Args:
-            sample: A small batch, as `GrossSet`.
+            sample: A small batch, as `IndexedData`.
             evaluate_once: Runs one evaluation step of a compiled model on the
                 batch and returns its logs; only then do Keras' metrics have
                 variables.
@@ -138,7 +138,7 @@ def evaluation_seeds(
 
     Args:
         variables: The seed generators of a worker.
-        seed: Integer, `Samples.seed`.
+        seed: Integer, `EvaluationSet.seed`.
     """
     return _fresh_seeds(variables, np.random.default_rng(seed))
 

@@ -8,7 +8,7 @@ import numpy as np
 from keras_amto.arguments import check_no_arguments
 from keras_amto.arguments import wrong_type
 from keras_amto.engines import refuse_misfit
-from keras_amto.tasks import GrossSet
+from keras_amto.tasks import IndexedData
 
 
 def check_samples(x: Any, y: Any, label: str = "") -> None:
@@ -97,7 +97,7 @@ def check_fit(network: keras.Model, x: Any, y: Any, label: str = "") -> None:
             f"Expected: at least {largest + 1} outputs."
         )
     try:
-        refuse_misfit(network, GrossSet(x[:1], y[:1], None, 1))
+        refuse_misfit(network, IndexedData(x[:1], y[:1]))
     except ValueError as error:
         raise ValueError(
             f"The `network` does not accept `{label}x`. {error}"

@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from keras_amto import datasets
-from keras_amto.tasks import read_gross_set
+from keras_amto.experiments.settings import RunSettings
+from keras_amto.tasks import read_data
 
 Array = npt.NDArray[Any]
 
@@ -59,13 +60,16 @@ def load_images(
     return datasets.load_folder(data, image_size, seed, test_split=test_split)
 
 
-def count_images(images: Any, memory_limit: int) -> int:
+def count_images(images: Any, settings: RunSettings) -> int:
     """Decodes all images of a dataset, and returns how many there are.
 
     So a file that cannot be decoded is named before training and not after it.
     """
-    data, _ = read_gross_set(images, memory_limit=memory_limit)
-    data.close()
+    data, _ = read_data(
+        images,
+        memory_limit=settings.memory_limit,
+        cache_dir=settings.cache_dir,
+    )
     return data.size
 
 
@@ -103,7 +107,7 @@ def load_arrays(
 
 
 def _to_arrays(images: Any) -> LabelledArrays:
-    data: Any = read_gross_set(images, memory_limit=sys.maxsize)[0]
+    data: Any = read_data(images, memory_limit=sys.maxsize)[0]
     return LabelledArrays(data.x, data.y.astype("int64"))
 
 

@@ -47,6 +47,7 @@ class RunSettings:
     flip: bool = False
     seed: int = 0
     memory_limit: int = MEMORY_LIMIT
+    cache_dir: str | None = None
 
     def __post_init__(self) -> None:
         from keras_amto import arguments
@@ -57,6 +58,7 @@ class RunSettings:
         ):  # fmt: skip
             arguments.check_integer(name, getattr(self, name), minimum)
         arguments.check_optional_integer("patience", self.patience)
+        arguments.check_directory("cache_dir", self.cache_dir)
         arguments.check_choice("stop_when", self.stop_when, STOP_WHEN)
         for name, zero in (
             ("validation_split", False), ("holdout_split", True),

@@ -59,7 +59,7 @@ def train(
         images, tests, names = load_images(data, size, settings.seed, data_dir)
         keras.utils.set_random_seed(settings.seed)
         network = make_network(model, (size, size, 3), len(names), weights)
-        test_images = count_images(tests, settings.memory_limit)
+        test_images = count_images(tests, settings)
         print(f"{test_images} images are kept for the test.")
         trained = train_on_images(
             network,
@@ -98,7 +98,7 @@ def train_on_images(
     flip = keras.layers.RandomFlip("horizontal") if settings.flip else None
     names = (
         "num_tasks", "transfer_interval", "validation_split", "holdout_split",
-        "seed", "memory_limit",
+        "seed", "memory_limit", "cache_dir",
     )  # fmt: skip
     return train_amto(
         network,

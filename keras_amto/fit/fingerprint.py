@@ -12,7 +12,7 @@ from keras_amto.callbacks import AMTOCallback
 from keras_amto.engines import excluded_from_decay
 from keras_amto.fit.description import described
 from keras_amto.fit.plan import FitPlan
-from keras_amto.tasks import Samples
+from keras_amto.tasks import EvaluationSet
 
 _DECIDING = (
     "patience",
@@ -48,7 +48,7 @@ def fingerprint(
         order in which they are compared: what follows from another comes later.
     """
     settings = dataclasses.asdict(plan.settings)
-    del settings["memory_limit"]  # which changes no result
+    del settings["memory_limit"], settings["cache_dir"]  # change no result
     del settings["engine"]  # but the engine that it leads to
     freq = plan.validation_freq
     # Without `epochs`: a run that is to be longer goes on from its backup as if
@@ -79,7 +79,7 @@ def fingerprint(
     }
 
 
-def _clean(samples: Samples | None) -> dict[str, Any]:
+def _clean(samples: EvaluationSet | None) -> dict[str, Any]:
     if samples is None:
         return {"validation_steps": None, "validation_data": None}
     splits = np.ascontiguousarray(samples.batches.splits)

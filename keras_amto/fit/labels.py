@@ -6,7 +6,7 @@ import keras
 import numpy as np
 
 from keras_amto.fit.plan import FitPlan
-from keras_amto.tasks import SampleSet
+from keras_amto.tasks import IndexedData
 
 
 def refuse_labels(plan: FitPlan, network: keras.Model, loss: Any) -> None:
@@ -36,7 +36,7 @@ def refuse_labels(plan: FitPlan, network: keras.Model, loss: Any) -> None:
 
 def _refuse(
     name: str,
-    data: SampleSet,
+    data: IndexedData,
     network: keras.Model,
     classes: int,
     ignored: int | None,

@@ -1,17 +1,16 @@
 """Settling everything that one call of `fit` does, before its first step."""
 
+import contextlib
 import dataclasses
 import math
 import sys
 import warnings
 from collections.abc import Collection
 from collections.abc import Mapping
-from collections.abc import Sequence
 from typing import Any
 
 import keras
 import numpy as np
-import numpy.typing as npt
 
 from keras_amto.amto import RunState
 from keras_amto.arguments import check_integer
@@ -21,15 +20,14 @@ from keras_amto.arguments import check_truth
 from keras_amto.arguments import check_validation_freq
 from keras_amto.schedule import Epochs
 from keras_amto.settings import Settings
-from keras_amto.tasks import GrossSet
-from keras_amto.tasks import Samples
-from keras_amto.tasks import SampleSet
+from keras_amto.tasks import EvaluationSet
+from keras_amto.tasks import IndexedData
 from keras_amto.tasks import Task
 from keras_amto.tasks import TrainingBatches
 from keras_amto.tasks import evaluation_seed
 from keras_amto.tasks import in_order
 from keras_amto.tasks import is_dataset
-from keras_amto.tasks import read_gross_set
+from keras_amto.tasks import read_data
 from keras_amto.tasks import split_tasks
 
 
@@ -56,8 +54,8 @@ class FitPlan:
     """
 
     settings: Settings
-    data: SampleSet
-    training_data: SampleSet
+    data: IndexedData
+    training_data: IndexedData
     tasks: tuple[Task, ...]
     batch_size: int
     validation_batch_size: int
@@ -66,11 +64,11 @@ class FitPlan:
     first_step: int
     shuffle: bool
     validation_freq: int | Collection[int]
-    validation_data: Samples | None
-    holdout: Samples | None
+    validation_data: EvaluationSet | None
+    holdout: EvaluationSet | None
 
     @property
-    def clean_set(self) -> Samples | None:
+    def clean_set(self) -> EvaluationSet | None:
         """The set to select on that no task has seen, where there is one."""
         return self.validation_data or self.holdout
 
@@ -85,47 +83,18 @@ class FitPlan:
             first_step=self.first_step,
         )
 
-    def validation_samples(self, task: int) -> Samples:
+    def validation_samples(self, task: int) -> EvaluationSet:
         """Returns D_m^v of a task in batches."""
         indices = self.tasks[task].validation_indices
-        return Samples(
+        return EvaluationSet(
             self.data,
             in_order(indices, self.validation_batch_size),
             evaluation_seed(self.settings.seed, task),
         )
 
-    def sample_batch(self) -> GrossSet:
+    def sample_batch(self) -> IndexedData:
         """Returns one training batch, to build networks with."""
         return self.training_data.sample(self.batch_size)
-
-    def expect(
-        self, tasks: Sequence[int], start: int, stop: int, then: int
-    ) -> None:
-        """Says that tasks are about to train, so that data are read once.
-
-        Args:
-            tasks: The tasks that train in this process.
-            start: Integer, the first step.
-            stop: Integer, the step after the last.
-            then: Integer, the end of the steps after these.
-        """
-
-        def needed(start: int, stop: int) -> npt.NDArray[np.int64]:
-            windows = [
-                self.training_batches(task).window(start, stop).order
-                for task in tasks
-            ]
-            return np.unique(np.concatenate(windows))
-
-        # A gross set has them all.
-        if tasks and not isinstance(self.data, GrossSet):
-            self.data.expect(
-                needed(start, stop), needed(stop, then) if then > stop else None
-            )
-
-    def close(self) -> None:
-        """Stops reading ahead."""
-        self.data.close()
 
     def refuse_fewer_epochs(self, run: RunState) -> None:
         """Raises where training would have ended before a backup.
@@ -171,6 +140,7 @@ def plan_fit(
     steps_per_execution: int,
     max_steps: int | None,
     first_step: int,
+    files: contextlib.ExitStack,
 ) -> FitPlan:
     """Checks the arguments of `fit`, reads the data and formulates the tasks.
 
@@ -180,11 +150,13 @@ def plan_fit(
         steps_per_execution: Integer, as it was compiled.
         max_steps: Integer, training ends after so many steps, or `None`.
         first_step: Integer, the steps that were made before this call.
+        files: Closes the files that samples are written to.
 
     Returns:
         A `FitPlan`.
 
     Raises:
+        OSError: if the disk has no room for the samples.
         TypeError: if an argument is of the wrong type.
         ValueError: if an argument or the data cannot be used.
     """
@@ -212,8 +184,14 @@ def plan_fit(
     settings = dataclasses.replace(
         settings, validation_split=share or settings.validation_split
     )
-    data, source_batch_size = read_gross_set(
-        x, y, sample_weight, class_weight, settings.memory_limit
+    data, source_batch_size = read_data(
+        x,
+        y,
+        sample_weight,
+        class_weight,
+        settings.memory_limit,
+        settings.cache_dir,
+        files,
     )
     batch_size = batch_size or source_batch_size or 32
     tasks = split_tasks(
@@ -228,9 +206,6 @@ def plan_fit(
     validation_batch_size = validation_batch_size or batch_size
     held_out = tasks[0].holdout_indices
     clean_seed = evaluation_seed(settings.seed, settings.num_tasks)
-    data.keep(
-        np.concatenate([held_out, *(task.validation_indices for task in tasks)])
-    )
     steps_per_pass = math.ceil(len(tasks[0].train_indices) / batch_size)
     limit = keras.config.max_steps_per_epoch()  # for debugging runs
     requested = min(steps_per_epoch or steps_per_pass, limit or sys.maxsize)
@@ -257,11 +232,14 @@ def plan_fit(
             requested_validation_batch_size,
             batch_size,
             validation_steps,
-            settings.memory_limit,
+            settings,
             clean_seed,
+            files,
         ),
         holdout=(
-            Samples(data, in_order(held_out, validation_batch_size), clean_seed)
+            EvaluationSet(
+                data, in_order(held_out, validation_batch_size), clean_seed
+            )
             if len(held_out)
             else None
         ),
@@ -277,10 +255,9 @@ def _epochs(
 ) -> Epochs:
     """The epochs that Keras would make: of executions that are whole."""
     whole = math.ceil(steps_per_epoch / steps_per_execution)
-    epochs = Epochs(
-        numbers, whole * steps_per_execution, steps_per_pass, max_steps
-    )
-    if epochs.is_interrupted:
+    steps = min(whole * steps_per_execution, steps_per_pass)
+    epochs = Epochs(numbers, steps, steps_per_pass, max_steps)
+    if steps_per_epoch > steps_per_pass or epochs.is_interrupted:
         warnings.warn(
             "Epochs end early, with the training set of a task. Received: "
             f"steps_per_epoch={steps_per_epoch}, where a pass has "
@@ -295,9 +272,10 @@ def _read_validation_data(
     requested_batch_size: int | None,
     batch_size: int,
     steps: int | None,
-    memory_limit: int,
+    settings: Settings,
     seed: int,
-) -> Samples | None:
+    files: contextlib.ExitStack,
+) -> EvaluationSet | None:
     """Reads clean data; a dataset comes in batches of its own, as in Keras."""
     if validation_data is None:
         return None
@@ -307,16 +285,20 @@ def _read_validation_data(
         steps = None
     y, sample_weight = (*rest, None, None)[:2]
     try:
-        data, source_batch_size = read_gross_set(
-            x, y, sample_weight, memory_limit=memory_limit
+        data, source_batch_size = read_data(
+            x,
+            y,
+            sample_weight,
+            memory_limit=settings.memory_limit,
+            cache_dir=settings.cache_dir,
+            files=files,
         )
     except (TypeError, ValueError) as error:
         kind = TypeError if isinstance(error, TypeError) else ValueError
         raise kind(f"`validation_data` cannot be used. {error}") from error
     batch_size = requested_batch_size or source_batch_size or batch_size
     size = data.size if steps is None else min(data.size, steps * batch_size)
-    data.keep(np.arange(size))
-    return Samples(data, in_order(np.arange(size), batch_size), seed)
+    return EvaluationSet(data, in_order(np.arange(size), batch_size), seed)
 
 
 def _parts(validation_data: Any) -> Any:

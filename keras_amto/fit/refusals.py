@@ -17,9 +17,8 @@ from keras_amto.engines import explained_misfit
 from keras_amto.engines import refuse_misfit
 from keras_amto.fit.carried import Carried
 from keras_amto.fit.plan import FitPlan
-from keras_amto.tasks import GrossSet
-from keras_amto.tasks import Samples
-from keras_amto.tasks import SampleSet
+from keras_amto.tasks import EvaluationSet
+from keras_amto.tasks import IndexedData
 from keras_amto.tasks import in_order
 
 _VALIDATION = "`validation_data`"
@@ -87,7 +86,7 @@ def refuse_non_finite(
 
 
 def refuse_misfits(
-    plan: FitPlan, sample: GrossSet, carried: Carried, engine: Engine
+    plan: FitPlan, sample: IndexedData, carried: Carried, engine: Engine
 ) -> None:
     """Raises where targets or weights do not fit what the model is compiled to.
 
@@ -119,12 +118,14 @@ def refuse_misfits(
         with explained_misfit(validation, loss, _VALIDATION):
             refuse_misfit(carried.network, validation)
             batch = in_order(np.arange(validation.size), validation.size)
-            job = EvaluationJob(0, run.replicas(0), Samples(validation, batch))
+            job = EvaluationJob(
+                0, run.replicas(0), EvaluationSet(validation, batch)
+            )
             engine.evaluate([job], lambda _: None)
     carried.fitted = looks
 
 
-def _sets(plan: FitPlan) -> list[tuple[str, SampleSet]]:
+def _sets(plan: FitPlan) -> list[tuple[str, IndexedData]]:
     """The data of a fit, with what messages put before their names."""
     sets = [("", plan.training_data)]
     if plan.validation_data is not None:
@@ -136,7 +137,7 @@ def _try_step(
     engine: Engine,
     run: RunState,
     tasks: Sequence[int],
-    data: SampleSet,
+    data: IndexedData,
     indices: npt.NDArray[np.int64],
     optimizer: keras.optimizers.Optimizer,
 ) -> list[Trained]:
@@ -159,7 +160,7 @@ def _is_finite(trained: Trained) -> bool:
     )
 
 
-def _look(data: GrossSet) -> str:
+def _look(data: IndexedData) -> str:
     """Structure, shapes and types, which can be compared."""
     return repr(
         keras.tree.map_structure(

@@ -20,10 +20,10 @@ from keras_amto.engines import make_engine
 from keras_amto.engines import refuse_misfit
 from keras_amto.engines import symbolic
 from keras_amto.fit.carried import Carried
-from keras_amto.tasks import GrossSet
+from keras_amto.tasks import IndexedData
 
 
-def start(carried: Carried, sample: GrossSet) -> tuple[Engine, RunState]:
+def start(carried: Carried, sample: IndexedData) -> tuple[Engine, RunState]:
     """Makes what training needs and is not there yet.
 
     Args:
@@ -60,7 +60,7 @@ def start(carried: Carried, sample: GrossSet) -> tuple[Engine, RunState]:
     return engine, carried.run
 
 
-def remake_engine(carried: Carried, sample: GrossSet) -> Engine:
+def remake_engine(carried: Carried, sample: IndexedData) -> Engine:
     """Makes the engine again, on the devices that are left.
 
     Args:
@@ -74,7 +74,7 @@ def remake_engine(carried: Carried, sample: GrossSet) -> Engine:
     return carried.engine
 
 
-def _build(carried: Carried, sample: GrossSet) -> None:
+def _build(carried: Carried, sample: IndexedData) -> None:
     with default_seeds_from(carried.settings.seed, task=0):
         build_network(carried.network, sample)
     optimizer = carried.compile_args["optimizer"]
@@ -83,7 +83,7 @@ def _build(carried: Carried, sample: GrossSet) -> None:
             optimizer.build(carried.network.trainable_variables)
 
 
-def _make_engine(carried: Carried, sample: GrossSet) -> Engine:
+def _make_engine(carried: Carried, sample: IndexedData) -> Engine:
     factory = WorkerFactory(
         carried.network, carried.model_fn, carried.compile_args, carried.augment
     )
@@ -116,7 +116,7 @@ def _shown(carried: Carried, engine: Engine) -> Replica:
 def _masters(
     carried: Carried,
     engine: Engine,
-    sample: GrossSet,
+    sample: IndexedData,
     changed: bool,
     loaded: bool,
 ) -> list[Replica]:
@@ -135,7 +135,7 @@ def _masters(
 
 
 def _initial_weights(
-    carried: Carried, sample: GrossSet, loaded: bool
+    carried: Carried, sample: IndexedData, loaded: bool
 ) -> list[list[Any]]:
     """The model's own weights for all tasks, or fresh ones from a function.
 
@@ -152,7 +152,7 @@ def _initial_weights(
     return [own, *others]
 
 
-def _is_loaded(carried: Carried, sample: GrossSet) -> bool:
+def _is_loaded(carried: Carried, sample: IndexedData) -> bool:
     """Whether somebody has changed what the function returned."""
     if carried.model_fn is None or carried.run is not None:
         return False  # nobody asks
@@ -168,7 +168,7 @@ def _call(
     carried: Carried,
     model_fn: Callable[[], keras.Model],
     task: int,
-    sample: GrossSet,
+    sample: IndexedData,
 ) -> keras.Model:
     """The model that a function returns under the seed of a task."""
     with default_seeds_from(carried.settings.seed, task):

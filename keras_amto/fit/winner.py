@@ -15,7 +15,7 @@ from keras_amto.engines import Replica
 from keras_amto.fit.plan import FitPlan
 from keras_amto.fit.progress import Progress
 from keras_amto.ledger import Finalists
-from keras_amto.tasks import Samples
+from keras_amto.tasks import EvaluationSet
 
 
 def select_winner(
@@ -54,7 +54,7 @@ def select_winner(
 def _evaluate_all(
     engine: Engine,
     candidates: Sequence[Replica],
-    sets: Sequence[Samples],
+    sets: Sequence[EvaluationSet],
     progress: Progress,
     tick: OnProgress,
 ) -> list[list[Logs]]:

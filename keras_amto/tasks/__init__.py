@@ -1,24 +1,22 @@
-"""From a gross training set to M tasks to batches."""
+"""From data of any kind to M tasks to batches."""
 
 from keras_amto.tasks.arrays import lies_ready
 from keras_amto.tasks.batches import BatchWindow
 from keras_amto.tasks.batches import TrainingBatches
 from keras_amto.tasks.batches import in_order
-from keras_amto.tasks.gross_set import GrossSet
-from keras_amto.tasks.sample_set import SampleSet
-from keras_amto.tasks.samples import Samples
-from keras_amto.tasks.samples import evaluation_seed
+from keras_amto.tasks.evaluation_set import EvaluationSet
+from keras_amto.tasks.evaluation_set import evaluation_seed
+from keras_amto.tasks.indexed_data import IndexedData
+from keras_amto.tasks.reading import read_data
 from keras_amto.tasks.sources import is_dataset
-from keras_amto.tasks.sources import read_gross_set
 from keras_amto.tasks.split import Task
 from keras_amto.tasks.split import class_labels
 from keras_amto.tasks.split import split_tasks
 
 __all__ = [
     "BatchWindow",
-    "GrossSet",
-    "SampleSet",
-    "Samples",
+    "EvaluationSet",
+    "IndexedData",
     "Task",
     "TrainingBatches",
     "class_labels",
@@ -26,6 +24,6 @@ __all__ = [
     "in_order",
     "is_dataset",
     "lies_ready",
-    "read_gross_set",
+    "read_data",
     "split_tasks",
 ]

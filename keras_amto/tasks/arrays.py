@@ -1,20 +1,21 @@
 """Turning what users call arrays into NumPy arrays."""
 
 import math
+from collections.abc import Iterator
 from typing import Any
 
 import keras
 import numpy as np
 
 ALIGNMENT = 64  # bytes; what TensorFlow asks of memory that it did not make
+_SLICE = 2**24  # bytes that are searched at a time
 
 
 def to_arrays(structure: Any, label: str) -> Any:
     """Converts every leaf of a structure to a NumPy array.
 
     Floating-point leaves become `keras.config.floatx()`, as in `keras.Model`;
-    other types stay as they are. What is an array of the right type already is
-    not copied.
+    other types stay as they are. An array of the right type is not copied.
 
     Args:
         structure: NumPy arrays, backend tensors, pandas objects, or nested
@@ -49,13 +50,6 @@ def _to_array(leaf: Any, label: str) -> np.ndarray[Any, Any]:
         )
     if isinstance(leaf, np.ndarray):
         array = leaf
-    elif isinstance(leaf, (str, bytes, bool, int, float, complex)):
-        raise TypeError(
-            f"`{label}` holds a Python scalar where an array should be. "
-            f"Received: {leaf!r} (of type {type(leaf)}). "
-            "Expected: a NumPy array, a tensor, or a pandas object; turn "
-            "lists of numbers into arrays with `np.array`."
-        )
     elif hasattr(leaf, "to_numpy"):  # pandas
         array = leaf.to_numpy()
         if array.ndim == 1:
@@ -68,14 +62,15 @@ def _to_array(leaf: Any, label: str) -> np.ndarray[Any, Any]:
         raise TypeError(
             f"`{label}` holds something that is not an array. "
             f"Received: {leaf!r} (of type {type(leaf)}). "
-            "Expected: a NumPy array, a tensor, or a pandas object."
+            "Expected: a NumPy array, a tensor, or a pandas object; turn lists "
+            "of numbers into arrays with `np.array`."
         )
     if array.ndim == 0:
         raise ValueError(
             f"`{label}` holds a scalar, which has no sample axis. "
             f"Received: {leaf!r}. Expected: arrays of shape `(samples, ...)`."
         )
-    if not array.dtype.isnative:  # as labels in IDX files are
+    if not array.dtype.isnative:  # labels of IDX files, say
         array = array.astype(array.dtype.newbyteorder("="))
     floatx = np.dtype(keras.config.floatx())
     if not np.issubdtype(array.dtype, np.floating) or array.dtype == floatx:
@@ -102,8 +97,37 @@ def aligned_empty(shape: Any, dtype: Any) -> np.ndarray[Any, Any]:
     return aligned.reshape(shape)
 
 
-def take(array: np.ndarray[Any, Any], indices: Any) -> np.ndarray[Any, Any]:
+def bytes_of(array: np.ndarray[Any, Any]) -> memoryview:
+    """Returns the bytes of a contiguous array, which is not copied."""
+    return array.reshape(-1).view(np.uint8).data
+
+
+def slices(array: Any) -> Iterator[np.ndarray[Any, Any]]:
+    """Yields consecutive rows of an array, in memory or on disk."""
+    count = max(1, _SLICE // max(1, array[:1].nbytes))
+    for start in range(0, len(array), count):
+        yield array[start : start + count]
+
+
+def first_non_finite(array: Any) -> int | None:
+    """Returns the first row with NaN or infinity, `None` without one."""
+    if "float" not in array.dtype.name:  # as that of bfloat16 is
+        return None
+    start = 0
+    for rows in slices(array):
+        # NaN and infinities show in the extremes, which need no second array.
+        if rows.size and not np.isfinite([rows.min(), rows.max()]).all():
+            finite = np.isfinite(rows.reshape(len(rows), -1)).all(axis=1)
+            return start + int(np.argmin(finite))
+        start += len(rows)
+    return None
+
+
+def take(array: Any, indices: Any) -> np.ndarray[Any, Any]:
     """Gathers rows into memory that TensorFlow can use as it is."""
+    if not isinstance(array, np.ndarray):
+        rows: np.ndarray[Any, Any] = array[indices]  # on disk
+        return rows
     rows = aligned_empty((len(indices), *array.shape[1:]), array.dtype)
     if array.flags.c_contiguous:
         return np.take(array, indices, axis=0, out=rows, mode="clip")
@@ -111,10 +135,11 @@ def take(array: np.ndarray[Any, Any], indices: Any) -> np.ndarray[Any, Any]:
     return rows
 
 
-def lies_ready(array: np.ndarray[Any, Any]) -> bool:
+def lies_ready(array: Any) -> bool:
     """Says whether TensorFlow can use an array where it lies, uncopied."""
     return (
-        array.dtype.kind in "fiu"
+        isinstance(array, np.ndarray)
+        and array.dtype.kind in "fiu"
         and array.flags.c_contiguous
         and array.flags.writeable
         and array.ctypes.data % ALIGNMENT == 0

@@ -76,8 +76,7 @@ class TrainingBatches:
     seed: int
     shuffle: bool = True
     first_step: int = 0
-    # The order of the pass that was last asked for. Whoever asks step by step
-    # would else draw it anew for every step.
+    # The order of the last pass, for those who ask step by step.
     _last: dict[int, IntArray] = dataclasses.field(
         default_factory=dict, init=False, repr=False, compare=False
     )
@@ -110,13 +109,14 @@ class TrainingBatches:
             batches.append(orders[number][begin : begin + self.batch_size])
         self._last.clear()
         self._last[number] = orders[number]
-        return _join(batches)
+        splits = np.cumsum([0, *map(len, batches)], dtype=np.int64)
+        return BatchWindow(np.concatenate(batches).astype(np.int64), splits)
 
     def _order(self, number: int) -> IntArray:
         if not self.shuffle:
             return self.train_indices
-        # So that no two passes are alike, be one cut short by the end of a
-        # `fit`, they are counted from where this one began.
+        # Passes are counted from where this `fit` began, so that none is like
+        # one that the last `fit` cut short.
         passes, rest = divmod(self.first_step, self.steps_per_pass)
         key = (passes + number, rest) if rest else (passes + number,)
         stream = random_stream(self.seed, Purpose.SHUFFLE, self.task, *key)
@@ -138,13 +138,7 @@ def in_order(indices: IntArray, batch_size: int) -> BatchWindow:
     >>> [batch.tolist() for batch in in_order(np.arange(5), 2)]
     [[0, 1], [2, 3], [4]]
     """
-    begins = range(0, len(indices), batch_size)
-    return _join([indices[begin : begin + batch_size] for begin in begins])
-
-
-def _join(batches: list[IntArray]) -> BatchWindow:
-    lengths = [len(batch) for batch in batches]
+    splits = [*range(0, len(indices), batch_size), len(indices)]
     return BatchWindow(
-        order=np.concatenate(batches).astype(np.int64),
-        splits=np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),
+        np.asarray(indices, np.int64), np.asarray(splits, np.int64)
     )

@@ -8,6 +8,29 @@ from typing import Any
 import keras
 import numpy as np
 
+from keras_amto.tasks.arrays import slices
+
+
+def check_class_weight(class_weight: Any) -> None:
+    """Raises where class weights are not finite numbers by class index.
+
+    Raises:
+        TypeError: if `class_weight` is not a mapping.
+        ValueError: if a weight is not a finite number.
+    """
+    if not isinstance(class_weight, Mapping):
+        raise TypeError(
+            "`class_weight` is not a mapping. "
+            f"Received: class_weight={class_weight!r}. "
+            "Expected: a dict of weights by class index."
+        )
+    for weight in class_weight.values():
+        if not isinstance(weight, numbers.Real) or not math.isfinite(weight):
+            raise ValueError(
+                "`class_weight` holds something that is not a finite number. "
+                f"Received: {weight!r}. Expected: a float for each class index."
+            )
+
 
 def weights_of_classes(
     y: Any, class_weight: Mapping[int, float]
@@ -24,9 +47,7 @@ def weights_of_classes(
         Array of shape `(n,)` and type `keras.config.floatx()`.
 
     Raises:
-        TypeError: if `class_weight` is not a mapping.
-        ValueError: if `y` is nested, class weights being for one output, or if
-            a weight is not a finite number.
+        ValueError: if `y` is nested: class weights are for a single output.
 
     Example:
 
@@ -34,31 +55,25 @@ def weights_of_classes(
     >>> weights_of_classes(np.array([0, 2, 1]), {0: 2.0, 1: 0.5}).tolist()
     [2.0, 1.0, 0.5]
     """
-    if not isinstance(class_weight, Mapping):
-        raise TypeError(
-            "`class_weight` is not a mapping. "
-            f"Received: class_weight={class_weight!r}. "
-            "Expected: a dict of weights by class index."
-        )
     if y is None or keras.tree.is_nested(y):
         raise ValueError(
             "`class_weight` is only supported for models with a single output. "
             f"Received: y with structure {keras.tree.map_structure(type, y)}. "
             "Expected: one array of targets, or `sample_weight` instead."
         )
-    labels = y
-    if y.ndim > 1:
-        labels = y[..., 0] if y.shape[-1] == 1 else np.argmax(y, axis=-1)
+    return np.concatenate(
+        [_weights_of_rows(rows, class_weight) for rows in slices(y)]
+    )
+
+
+def _weights_of_rows(labels: Any, class_weight: Any) -> Any:
+    if labels.ndim > 1:
+        one_hot = labels.shape[-1] > 1
+        labels = np.argmax(labels, axis=-1) if one_hot else labels[..., 0]
     classes, positions = np.unique(
         np.round(labels).astype("int64"), return_inverse=True
     )
     weights = [class_weight.get(int(c), 1.0) for c in classes]
-    for weight in (*weights, *class_weight.values()):
-        if not isinstance(weight, numbers.Real) or not math.isfinite(weight):
-            raise ValueError(
-                "`class_weight` holds something that is not a finite number. "
-                f"Received: {weight!r}. Expected: a float for each class index."
-            )
     return np.asarray(weights, dtype=keras.config.floatx())[positions]
 
 

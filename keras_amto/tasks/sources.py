@@ -1,92 +1,54 @@
-"""Reading what `fit` is given into one gross training set."""
+"""Which datasets can be read, and how."""
 
+import collections
+import concurrent.futures
+import dataclasses
 import sys
-import types
-from collections.abc import Mapping
+from collections.abc import Callable
+from collections.abc import Iterable
+from collections.abc import Iterator
 from typing import Any
 
 import keras
 
-from keras_amto.choices import MEMORY_LIMIT
-from keras_amto.tasks.arrays import common_length
-from keras_amto.tasks.arrays import to_arrays
-from keras_amto.tasks.dataset_source import DatasetSource
-from keras_amto.tasks.grain_source import GrainSource
-from keras_amto.tasks.grain_source import is_grain_dataset
-from keras_amto.tasks.loader_source import LoaderSource
-from keras_amto.tasks.pydataset_source import PyDatasetSource
-from keras_amto.tasks.reading import make_gross_set
-from keras_amto.tasks.reading import read_source
-from keras_amto.tasks.sample_set import SampleSet
-from keras_amto.tasks.source import Source
 
+@dataclasses.dataclass(frozen=True)
+class Source:
+    """The batches of a dataset, which are read once.
 
-def read_gross_set(
-    x: Any,
-    y: Any = None,
-    sample_weight: Any = None,
-    class_weight: Mapping[int, float] | None = None,
-    memory_limit: int = MEMORY_LIMIT,
-) -> tuple[SampleSet, int | None]:
-    """Reads data of any supported kind, into memory where they fit.
-
-    Args:
-        x: Arrays, tensors, pandas objects, nested dicts, lists and tuples of
-            them; or a finite batched `tf.data.Dataset`, a
-            `keras.utils.PyDataset`, a Grain dataset or a torch `DataLoader` of
-            `x`, `(x, y)` or `(x, y, sample_weight)`.
-        y: Targets, in the same kinds of arrays; not with the others.
-        sample_weight: Weights likewise.
-        class_weight: Optional weights by class index. Not together with sample
-            weights, as in Keras.
-        memory_limit: Integer, the bytes that samples of a dataset may take;
-            one that takes more is streamed. Defaults to 2 GiB.
-
-    Returns:
-        The gross set, and the batch size of the source where it has one (a
-        dataset), else `None`.
-
-    Raises:
-        TypeError: if the kind of data cannot be read.
-        ValueError: if the data contradict each other, are empty or endless.
+    Attributes:
+        kind: String, what messages call the dataset.
+        batches: The batches: `x`, `(x, y)` or `(x, y, sample_weight)`.
+        num_batches: Integer, or `None` where it is not known.
+        locate: Function of the number of samples that could be read. It says
+            what is wrong with the next ones, or returns `None`.
     """
-    source = source_of(x)
-    if source is not None:
-        _refuse_beside_dataset(y, sample_weight)
-        data = read_source(source, memory_limit, class_weight)
-        return data, source.batch_size
-    _refuse_unreadable(x)
-    x = to_arrays(x, "x")
-    y = to_arrays(y, "y")
-    sample_weight = to_arrays(sample_weight, "sample_weight")
-    if x is None:
-        raise ValueError(
-            "There is nothing to train on. Received: x=None. "
-            "Expected: arrays, tensors, pandas objects, a tf.data.Dataset, a "
-            "PyDataset, a Grain dataset or a DataLoader."
-        )
-    size = common_length(x=x, y=y, sample_weight=sample_weight)
-    return make_gross_set(x, y, sample_weight, size, class_weight), None
+
+    kind: str
+    batches: Iterable[Any]
+    num_batches: int | None
+    locate: Callable[[int], str | None] = lambda start: None
 
 
 def source_of(x: Any) -> Source | None:
-    """Returns what reads a dataset of any kind, `None` for arrays.
+    """Returns what reads a dataset, or `None` for arrays.
 
     Raises:
-        TypeError: if it cannot be read by position.
-        ValueError: if it never ends, or is not batched.
+        TypeError: if a `DataLoader` has a sampler of its own.
+        ValueError: if the dataset never ends.
     """
+    # A dataset's library has been imported where there is such a dataset.
+    grain, torch = sys.modules.get("grain"), sys.modules.get("torch")
     if isinstance(x, keras.utils.PyDataset):
-        return PyDatasetSource(x)
-    # Whoever holds a dataset of theirs has imported TensorFlow or torch:
-    # nobody else has to.
+        return _py_dataset(x)
     if is_dataset(x):
-        return DatasetSource(x)
-    if is_grain_dataset(x):
-        return GrainSource(x)
-    torch = sys.modules.get("torch")
+        return _tf_dataset(x)
+    if grain is not None and isinstance(
+        x, grain.MapDataset | grain.IterDataset | grain.DataLoader
+    ):
+        return _grain_dataset(x)
     if torch is not None and isinstance(x, torch.utils.data.DataLoader):
-        return LoaderSource(x)
+        return _torch_loader(x)
     return None
 
 
@@ -96,23 +58,126 @@ def is_dataset(x: Any) -> bool:
     return tensorflow is not None and isinstance(x, tensorflow.data.Dataset)
 
 
-def _refuse_beside_dataset(y: Any, sample_weight: Any) -> None:
-    for name, value in (("y", y), ("sample_weight", sample_weight)):
-        if value is not None:
-            raise ValueError(
-                f"`{name}` cannot be given beside a dataset. "
-                f"Received: {name} of type {type(value)}. "
-                f"Expected: a dataset whose elements hold the {name}."
-            )
+def _endless(received: Any, remedy: str) -> ValueError:
+    return ValueError(
+        "The dataset never ends, so it cannot be split into training and "
+        f"validation sets. Received: {received}. Expected: {remedy}."
+    )
 
 
-def _refuse_unreadable(x: Any) -> None:
-    if isinstance(x, types.GeneratorType) or (
-        hasattr(x, "__next__") and not hasattr(x, "shape")
-    ):
-        raise TypeError(
-            "A generator cannot be read twice, so it cannot be split into "
-            f"training and validation sets. Received: {x!r}. "
-            "Expected: arrays, a finite batched tf.data.Dataset, a PyDataset, "
-            "a Grain dataset or a DataLoader."
+def _tf_dataset(dataset: Any) -> Source:
+    tf = sys.modules["tensorflow"]
+    count = int(dataset.cardinality())
+    if count == tf.data.INFINITE_CARDINALITY:
+        raise _endless(dataset, "a finite one; take `.repeat()` away")
+
+    def locate(start: int) -> str | None:
+        for path in getattr(dataset, "file_paths", ()):
+            try:
+                tf.io.decode_image(
+                    tf.io.read_file(path), expand_animations=False
+                )
+            except tf.errors.OpError:
+                return f"the image {path!r} cannot be decoded"
+        return None
+
+    return Source(
+        "tf.data.Dataset",
+        dataset.as_numpy_iterator(),
+        None if count < 0 else count,
+        locate,
+    )
+
+
+def _py_dataset(dataset: keras.utils.PyDataset) -> Source:
+    # `on_epoch_end`, in which some shuffle themselves, is not called.
+    if dataset.num_batches is None:
+        raise _endless(
+            f"num_batches=None from {type(dataset)}",
+            "a finite number of batches",
         )
+    batches: Iterator[Any] = map(
+        dataset.__getitem__, range(dataset.num_batches)
+    )
+    if dataset.workers > 1:
+        batches = _read_ahead(
+            dataset.__getitem__,
+            dataset.num_batches,
+            dataset.workers,
+            max(dataset.workers, dataset.max_queue_size),
+        )
+    return Source("PyDataset", batches, dataset.num_batches)
+
+
+def _read_ahead(
+    read: Callable[[int], Any], count: int, workers: int, ahead: int
+) -> Iterator[Any]:
+    """Reads some batches in threads before they are asked for."""
+    pending: collections.deque[concurrent.futures.Future[Any]]
+    pending = collections.deque()
+    with concurrent.futures.ThreadPoolExecutor(
+        workers, thread_name_prefix="keras_amto_pydataset"
+    ) as executor:
+        for number in range(count):
+            pending.append(executor.submit(read, number))
+            if len(pending) > ahead:
+                yield pending.popleft().result()
+        while pending:
+            yield pending.popleft().result()
+
+
+def _grain_dataset(dataset: Any) -> Source:
+    # Grain's length of a dataset that is repeated without end.
+    count = len(dataset) if hasattr(dataset, "__len__") else None
+    if count is not None and count >= sys.maxsize:
+        raise _endless(dataset, "a finite one; take `.repeat()` away")
+    return Source("Grain dataset", dataset, count)
+
+
+def _torch_loader(loader: Any) -> Source:
+    torch = sys.modules["torch"]
+    data = torch.utils.data
+    dataset, sampler = loader.dataset, loader.sampler
+    if isinstance(dataset, data.IterableDataset):
+        return Source("DataLoader", loader, None)
+    is_plain = isinstance(sampler, data.SequentialSampler) or (
+        isinstance(sampler, data.RandomSampler)
+        and not sampler.replacement
+        and sampler.num_samples == len(dataset)
+    )
+    if not is_plain or loader.batch_size is None:
+        raise TypeError(
+            "The DataLoader picks samples by a sampler of its own, which "
+            "`fit` would pass over. "
+            f"Received: sampler={type(sampler)}, "
+            f"batch_size={loader.batch_size}. "
+            "Expected: batch_size=..., shuffle=False (or True), and "
+            "torch.utils.data.Subset to pick samples."
+        )
+
+    def locate(start: int) -> str | None:
+        for position in range(
+            start, min(start + loader.batch_size, len(dataset))
+        ):
+            try:
+                dataset[position]
+            except Exception:
+                # As torchvision's datasets of folders have it.
+                files = getattr(dataset, "samples", None)
+                name = "" if files is None else f", {files[position][0]!r},"
+                return f"sample {position}{name} cannot be read"
+        return None
+
+    # In the order of the dataset, so that a run can be repeated.
+    batches = data.DataLoader(
+        dataset,
+        batch_size=loader.batch_size,
+        num_workers=loader.num_workers,
+        collate_fn=loader.collate_fn,
+        timeout=loader.timeout,
+        worker_init_fn=loader.worker_init_fn,
+        multiprocessing_context=loader.multiprocessing_context,
+        # So that nothing is drawn from the global generator.
+        generator=torch.Generator().manual_seed(0),
+    )
+    return Source("DataLoader", batches, len(batches))

@@ -171,9 +171,9 @@ def test_master_and_shadow_are_a_paired_trial(engine):
     from keras_amto.engines import WorkerFactory
     from keras_amto.engines import make_engine
     from keras_amto.tasks import TrainingBatches
-    from keras_amto.tasks import read_gross_set
+    from keras_amto.tasks import read_data
 
-    data, _ = read_gross_set(*digits(100))
+    data, _ = read_data(*digits(100))
     model = mlp(dropout=0.5)
     factory = WorkerFactory(
         model,

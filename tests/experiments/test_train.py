@@ -104,6 +104,27 @@ def test_a_run_leaves_what_can_be_read(run_dir, tree, network):
     assert (run_dir.parent / "backup" / "ledger.jsonl").exists()
 
 
+def test_images_on_disk_give_the_same_run(
+    run_dir, tree, network, tmp_path, caplog
+):
+    cache, path = tmp_path / "cache", tmp_path / "run"
+    cache.mkdir()
+    arguments = [
+        "train", "--data", str(tree), "--model", str(network), *QUICK,
+        "--max-steps", "7", "--learning-rate", "1", "--flip",
+        "--output", str(path), "--memory-limit", "1",
+        "--cache-dir", str(cache),
+    ]  # fmt: skip
+    assert main(arguments) == 0
+    # The images of the test, and those of training.
+    assert [str(cache) in text for text in caplog.messages] == [True, True]
+    assert read_run(path).settings["cache_dir"] == str(cache)
+    one, other = read_run(path), read_run(run_dir)
+    assert one.metrics == other.metrics
+    for a, b in zip(one.ledger, other.ledger, strict=True):
+        np.testing.assert_array_equal(a.master_losses, b.master_losses)
+
+
 def test_report_makes_a_page_of_a_run(run_dir, tmp_path, capsys):
     pytest.importorskip("matplotlib", reason="pictures need it").use("Agg")
     page = tmp_path / "page.html"

@@ -16,7 +16,7 @@ from keras_amto.engines import make_engine
 from keras_amto.engines import replica_optimizer_variables
 from keras_amto.optimizers import LinearPrediction
 from keras_amto.tasks import TrainingBatches
-from keras_amto.tasks import read_gross_set
+from keras_amto.tasks import read_data
 from tests.conftest import ROOT
 from tests.conftest import needs_tensorflow
 from tests.data import digits
@@ -501,7 +501,7 @@ def test_gradients_without_variables_are_refused_before_the_first_step():
 @pytest.mark.parametrize("cut", [1, 2, 3, 4])
 def test_phase_and_copy_travel_with_a_replica(engine, cut):
     """Cut anywhere and carried on in the other worker, nothing changes."""
-    data, _ = read_gross_set(*digits(100))
+    data, _ = read_data(*digits(100))
     model = mlp()
     factory = WorkerFactory(
         model,

@@ -71,6 +71,10 @@ _CONSTRUCTOR = AMTO_MODEL.rows(
         Case("parameter servers", Made(_parameter_servers), ValueError),
     ),
     memory_limit=integer(1),
+    cache_dir=(
+        *path(optional=True),
+        *values(not_there="/not/there", of_a_file=__file__),
+    ),
     augment=(
         *types(
             a_number=3,
