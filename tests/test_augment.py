@@ -88,7 +88,7 @@ def test_master_and_shadow_see_the_same_and_tasks_do_not(augment, engine):
     x, y = digit_images(60, 8)
     data, _ = read_data(x, y)
     session = model._carried
-    one, other = session.population.task_states
+    one, other = session.run.task_states
     assert len(one.seeds) == 1
     assert not np.array_equal(np.array(one.seeds[0]), np.array(other.seeds[0]))
     augmentation = Augmentation(augment(), data.sample(4))

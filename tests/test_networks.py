@@ -301,7 +301,7 @@ def test_a_model_whose_layers_are_not_built_is_built_from_the_data():
         )
     )
     amto = compiled(keras_amto.AMTOModel(network, num_tasks=2, seed=0))
-    amto.fit(x, y, steps_per_epoch=3, verbose=0, callbacks=[count])
+    amto.fit(x, y, batch_size=16, verbose=0, callbacks=[count])
     assert counts == [1, 2, 3]  # neither building nor evaluating counts
 
 

@@ -1,8 +1,11 @@
 """Several machines: the devices of TensorFlow servers, used from one script."""
 
+import concurrent.futures
 import contextlib
-import dataclasses
+import copy
+import os
 import re
+import socket
 from collections.abc import Iterator
 from collections.abc import Sequence
 from typing import Any
@@ -19,34 +22,44 @@ from keras_amto.distribution.serving import job_name
 _SECONDS_TO_CONNECT = 20.0
 
 
-@dataclasses.dataclass(eq=False)
 class Cluster:
     """This process, the controller, and the servers whose devices it uses.
 
     `connect` makes it; `AMTOModel(strategy=cluster)` trains on it.
 
-    Attributes:
-        addresses: The servers that are used, `"host:port"`. One that is lost
-            leaves the list.
+    Args:
+        addresses: The servers, `"host:port"`.
         use_controller: Boolean, whether devices of the controller train, too.
-        keep_copies: Boolean, whether the controller keeps a copy of what lies
-            on the servers, from which training goes on without a lost one.
+        keep_copies: Boolean, whether the controller keeps copies of what lies
+            on the servers.
+
+    Attributes:
+        keep_copies: The same.
     """
 
-    addresses: list[str]
-    use_controller: bool = True
-    keep_copies: bool = True
+    def __init__(
+        self, addresses: Sequence[str], use_controller: bool, keep_copies: bool
+    ) -> None:
+        self._all = dict(enumerate(addresses))
+        self._used = dict(self._all)
+        self._use_controller = use_controller
+        self.keep_copies = keep_copies
+
+    @property
+    def addresses(self) -> list[str]:
+        """The servers that are used: those that were not lost."""
+        return list(self._used.values())
 
     @property
     def devices(self) -> list[str]:
         """The devices that train: of each machine its GPUs, or else its CPU."""
         found: dict[str, list[str]] = {}
         for device in tf.config.list_logical_devices():
-            is_remote = f"/job:{JOB}/" in device.name
+            where = machine(device.name)
             if device.device_type in ("CPU", "GPU") and (
-                is_remote or self.use_controller
+                where or self._use_controller
             ):
-                found.setdefault(machine(device.name), []).append(device.name)
+                found.setdefault(where, []).append(device.name)
         chosen = []
         for names in found.values():
             gpus = [name for name in names if "GPU" in name]
@@ -75,18 +88,18 @@ class Cluster:
         Raises:
             LostMachineError: naming all of them.
         """
-        lost = [each for each in self.addresses if not _answers(each)]
+        lost = self._silent(self._used)
         if lost:
             raise LostMachineError(
                 "A machine of the cluster no longer answers. "
-                f"Received: no answer from {', '.join(lost)}. "
+                f"Received: no answer from {', '.join(lost.values())}. "
                 f"Expected: TensorFlow servers at {self.addresses}."
             )
 
     def reconnect(self) -> list[str]:
-        """Connects with the servers that still answer.
+        """Goes on with the servers that answer, and without the others.
 
-        What lies on servers is gone then: tensors, variables and functions.
+        What lay on a server that was lost is gone. Everything else stays.
 
         Returns:
             The addresses that were lost.
@@ -94,19 +107,85 @@ class Cluster:
         Raises:
             LostMachineError: if nothing is left to train on.
         """
-        lost = [each for each in self.addresses if not _answers(each)]
-        left = [each for each in self.addresses if each not in lost]
-        if not left and not self.use_controller:
+        lost = self._silent(self._used)
+        for address in lost.values():
+            _hang_up(address)
+        left = {i: each for i, each in self._used.items() if i not in lost}
+        if not left and not self._use_controller:
             raise LostMachineError(
                 "All machines of the cluster are lost, and the controller "
                 "does not train. "
-                f"Received: no answer from {', '.join(lost)}. "
+                f"Received: no answer from {', '.join(lost.values())}. "
                 "Expected: a server that answers; start the servers and the "
                 "script again, which continues from its PopulationBackup."
             )
-        self.addresses = left
-        _connect_tensorflow(left)
-        return lost
+        self._use(left)
+        return list(lost.values())
+
+    def hang_up(self) -> None:
+        """Ends the connections with servers that do not answer.
+
+        Else TensorFlow waits for ever for one that fell silent.
+        """
+        for address in self._silent(self._used).values():
+            _hang_up(address)
+
+    def take_back(self) -> bool:
+        """Uses servers again that were lost and answer now.
+
+        Returns:
+            Whether there are any.
+        """
+        lost = {i: a for i, a in self._all.items() if i not in self._used}
+        if not lost:
+            return False
+        silent = self._silent(lost)
+        back = {i: each for i, each in lost.items() if i not in silent}
+        if back:
+            self._use(dict(sorted((self._used | back).items())))
+        return bool(back)
+
+    def refuse_older(self, variable: tf.Variable) -> None:
+        """Raises where a variable was made before `connect` was called.
+
+        TensorFlow can read such a variable, but no longer assigns it.
+
+        Args:
+            variable: A variable of a floating type.
+        """
+        before = variable.numpy()
+        variable.assign(before + 1)
+        follows = bool((variable.numpy() == before + 1).all())
+        variable.assign(before)
+        if not follows:
+            raise ValueError(
+                "The model was made before the cluster was connected, and "
+                "TensorFlow can no longer change its variables. "
+                f"Received: variable {variable.name!r}. "
+                "Expected: keras_amto.distribution.connect(...) at the "
+                "beginning of the script, before anything is built."
+            )
+
+    def _silent(self, servers: dict[int, str]) -> dict[int, str]:
+        with concurrent.futures.ThreadPoolExecutor() as executor:
+            answers = list(executor.map(_answers, servers.values()))
+        pairs = zip(servers.items(), answers, strict=True)
+        return {i: address for (i, address), answer in pairs if not answer}
+
+    def _use(self, servers: dict[int, str]) -> None:
+        # Private, and used in this place alone. The public way to say that a
+        # cluster is another, `experimental_connect_to_cluster`, takes away what
+        # lies on this machine as well: variables can no longer be assigned. A
+        # test notices if it moves.
+        from tensorflow.python.eager import context
+
+        definition = copy.deepcopy(context.get_server_def())
+        for job in definition.cluster.job:
+            if job.name == JOB:
+                job.tasks.clear()
+                job.tasks.update(servers)
+        context.update_server_def(definition)
+        self._used = servers
 
 
 def connect(
@@ -119,6 +198,7 @@ def connect(
 
     Their devices then train like those of this machine: pass the cluster to
     `AMTOModel(strategy=...)`. The script, callbacks and backups run here alone.
+    Connect first: what was built before can no longer be trained.
     On the other machines `python -m keras_amto serve` runs. Nothing between
     them is encrypted or authenticated: use a trusted network or a tunnel.
 
@@ -156,8 +236,40 @@ def connect(
     addresses = _addresses(workers)
     for address in addresses:
         _refuse_stranger(address)
-    _connect_tensorflow(addresses)
+    # With streaming, a function can reach a server before its arguments, which
+    # come from another server, and fails.
+    os.environ["TF_ENABLE_EAGER_CLIENT_STREAMING_ENQUEUE"] = "False"
+    tf.config.experimental_connect_to_cluster(
+        tf.train.ClusterSpec({JOB: addresses}), make_master_device_default=False
+    )
     return Cluster(addresses, use_controller, keep_copies)
+
+
+def _hang_up(address: str) -> None:
+    """Ends this process' connections with a machine.
+
+    TensorFlow waits for ever for one that fell silent. Where its connections
+    end, everything that waits gets an error.
+    """
+    host, _, port = address.rpartition(":")
+    peers = {info[4] for info in socket.getaddrinfo(host, int(port))}
+    try:
+        descriptors = [int(name) for name in os.listdir("/proc/self/fd")]
+    except OSError:
+        return  # not on this system
+    for descriptor in descriptors:
+        with contextlib.suppress(OSError):
+            # A copy: the descriptor itself stays TensorFlow's.
+            connection = socket.socket(fileno=os.dup(descriptor))
+            with connection:
+                peer = connection.getpeername()
+                if _plain(peer) in map(_plain, peers):
+                    connection.shutdown(socket.SHUT_RDWR)
+
+
+def _plain(peer: Any) -> Any:
+    """Host and port, also of an IPv4 address that is written as IPv6."""
+    return peer[0].removeprefix("::ffff:"), peer[1]
 
 
 def _addresses(workers: Any) -> list[str]:
@@ -251,10 +363,3 @@ def _status(address: str, seconds: float, wait: bool = False) -> bytes:
     with grpc.insecure_channel(address) as channel:
         call = channel.unary_unary("/tensorflow.WorkerService/GetStatus")
         return bytes(call(b"", timeout=seconds, wait_for_ready=wait))
-
-
-def _connect_tensorflow(addresses: Sequence[str]) -> None:
-    spec = tf.train.ClusterSpec({JOB: list(addresses)} if addresses else {})
-    tf.config.experimental_connect_to_cluster(
-        spec, make_master_device_default=False
-    )

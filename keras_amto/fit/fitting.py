@@ -25,6 +25,7 @@ from keras_amto.fit.labels import refuse_labels
 from keras_amto.fit.plan import FitPlan
 from keras_amto.fit.progress import Progress
 from keras_amto.fit.recovery import Watch
+from keras_amto.fit.recovery import in_memory
 from keras_amto.fit.recovery import log_loss
 from keras_amto.fit.refusals import refuse_misfits
 from keras_amto.fit.refusals import refuse_non_finite
@@ -63,6 +64,9 @@ def run_fit(
     refuse_text(plan)
     sample = plan.sample_batch()
     engine, run = start(carried, sample)
+    cluster = carried.strategy if is_cluster(carried.strategy) else None
+    if cluster is not None and cluster.take_back():
+        engine = remake_engine(carried, sample)
     refuse_labels(plan, carried.network, carried.compile_args["loss"])
     model.built = True  # callbacks may save it
     keeper = _keeper(plan, model, carried, callbacks)
@@ -77,7 +81,6 @@ def run_fit(
     )
     progress = Progress(logger, plan.settings.num_tasks)
     problem = _problem(plan, engine, settings.min_delta)
-    cluster = carried.strategy if is_cluster(carried.strategy) else None
     watch = None if cluster is None else Watch(cluster)
     events = KerasEvents(
         plan,
@@ -147,6 +150,9 @@ def run_fit(
                     break
                 except LostMachineError:
                     copy = events.round_copy
+                    # What the machine had cannot be read any more.
+                    carried.engine = None
+                    carried.run = None if copy is None else copy.run
                     if cluster is None or copy is None:
                         raise
                     log_loss(cluster.reconnect(), copy.run.step)
@@ -162,6 +168,9 @@ def run_fit(
     finally:
         if carried.run is not None:
             carried.run = carried.run.last_round
+            if cluster is not None:
+                # A machine may be lost before the next `fit`.
+                carried.run = in_memory(carried.run)
         carried.shown.remember()
 
 

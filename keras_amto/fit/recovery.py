@@ -23,18 +23,18 @@ class Watch:
     silent by this alone.
 
     Args:
-        cluster: A `Cluster`, or anything else, which is not watched.
+        cluster: A `Cluster`.
     """
 
     def __init__(self, cluster: Any) -> None:
         self._cluster = cluster
-        self._lost: LostMachineError | None = None
+        self._has_noticed = False
 
     def check(self) -> None:
-        """Raises a `LostMachineError` where a server has not answered."""
-        if self._lost is not None:
-            lost, self._lost = self._lost, None
-            raise lost
+        """Raises a `LostMachineError` where a server does not answer."""
+        if self._has_noticed:
+            self._has_noticed = False
+            self._cluster.check()  # it may have been seen to meanwhile
 
     @contextlib.contextmanager
     def running(self) -> Iterator[None]:
@@ -45,8 +45,9 @@ class Watch:
             while not stopped.wait(_SECONDS_BETWEEN_CHECKS):
                 try:
                     self._cluster.check()
-                except LostMachineError as error:
-                    self._lost = error
+                except LostMachineError:
+                    self._has_noticed = True
+                    self._cluster.hang_up()
 
         thread = threading.Thread(
             target=ask, name="keras_amto_watch", daemon=True

@@ -10,6 +10,7 @@ import numpy as np
 from keras_amto.amto import RunState
 from keras_amto.amto import begin
 from keras_amto.amto import initial_run
+from keras_amto.distribution import is_cluster
 from keras_amto.engines import Engine
 from keras_amto.engines import Replica
 from keras_amto.engines import WorkerFactory
@@ -38,6 +39,8 @@ def start(carried: Carried, sample: IndexedData) -> tuple[Engine, RunState]:
         ValueError: if the model cannot be built, cloned or trained.
     """
     _build(carried, sample)
+    if is_cluster(carried.strategy) and carried.network.weights:
+        carried.strategy.refuse_older(carried.network.weights[0].value)
     loaded = _is_loaded(carried, sample)
     changed = carried.shown.was_changed()
     inputs = symbolic(sample.x)

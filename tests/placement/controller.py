@@ -1,0 +1,142 @@
+"""A controller of its own process, with servers as the other machines.
+
+    python -m tests.placement.controller RESULT SCENARIO [NUMBER]
+
+A process connects once, and before it builds anything: so each scenario has a
+process, which writes what it has come to.
+"""
+
+import json
+import pathlib
+import random
+import sys
+import threading
+
+import keras
+import tensorflow as tf
+
+import keras_amto
+from keras_amto.distribution import connect
+from tests.data import digits
+from tests.placement import training
+from tests.placement.machines import machines
+
+
+class Disturb(keras_amto.callbacks.RoundCallback):
+    """Does something to the servers, some time after a round has begun."""
+
+    def __init__(self, round, seconds, deed):
+        super().__init__()
+        self.round, self.seconds, self.deed = round, seconds, deed
+        self.done = False
+
+    def on_round_begin(self, round):
+        if round == self.round and not self.done:
+            self.done = True
+            threading.Timer(self.seconds, self.deed).start()
+
+
+def run(cluster, callbacks=(), **arguments):
+    model = training.train(
+        training.make_model(cluster), callbacks=callbacks, **arguments
+    )
+    return training.result(model) | {"placement": str(model.placement)}
+
+
+def equal(number):
+    """Trains on so many servers and on this machine."""
+    with machines(number) as servers:
+        yield run(connect([each.address for each in servers]))
+
+
+def servers_alone(number):
+    """Trains on so many servers, and not on this machine."""
+    with machines(number) as servers:
+        addresses = [each.address for each in servers]
+        yield run(connect(addresses, use_controller=False))
+
+
+def killed(number):
+    """Kills a server at so many random instants, and starts it again."""
+    generator = random.Random(number)
+    with machines(2) as servers:
+        cluster = connect([each.address for each in servers])
+        for _ in range(number):
+            victim = generator.choice(servers)
+            moment = generator.randrange(8), generator.uniform(0, 0.3)
+            outcome = run(cluster, [Disturb(*moment, victim.kill)])
+            outcome["used"] = len(cluster.addresses)
+            yield outcome
+            if not victim.is_alive:
+                victim.start()
+                victim.wait()
+
+
+def silent(number):
+    """Lets a server fall silent, and answers with the one that is left."""
+    with machines(2) as servers:
+        cluster = connect([each.address for each in servers])
+        yield run(cluster, [Disturb(2, 0.05, servers[0].pause)]) | {
+            "used": cluster.addresses == [servers[1].address],
+        }
+        model = keras.Sequential([keras.Input((64,)), keras.layers.Dense(2)])
+        assert model.predict(digits(9)[0], verbose=0).shape == (9, 2)
+
+
+def none_left(number):
+    """Loses all machines, without devices of its own."""
+    with machines(1) as servers:
+        cluster = connect([servers[0].address], use_controller=False)
+        try:
+            run(cluster, [Disturb(1, 0.0, servers[0].kill)])
+        except RuntimeError as error:
+            yield {"error": f"{type(error).__name__}: {error}"}
+
+
+def without_copies(number):
+    """Loses a machine of which there is no copy."""
+    with machines(2) as servers:
+        addresses = [each.address for each in servers]
+        cluster = connect(addresses, keep_copies=False)
+        try:
+            run(cluster, [Disturb(1, 0.0, servers[0].kill)])
+        except RuntimeError as error:
+            yield {"error": f"{type(error).__name__}: {error}"}
+
+
+def built_before(number):
+    """Builds a model, and connects too late."""
+    model = training.make_network()
+    with machines(1) as servers:
+        cluster = connect([servers[0].address])
+        late = training.make_model(cluster, network=lambda: model)
+        try:
+            training.train(late)
+        except ValueError as error:
+            yield {"error": f"{type(error).__name__}: {error}"}
+
+
+def controllers_change(number):
+    """Is killed, and continues on the same servers from its backup."""
+    directory = pathlib.Path(sys.argv[1]).parent / "backups"
+    addresses = sys.argv[4:]
+    backup = keras_amto.PopulationBackup(directory, save_freq=1)
+    yield run(connect(addresses), [backup])
+
+
+SCENARIOS = [
+    equal, servers_alone, killed, silent, none_left, without_copies,
+    built_before, controllers_change,
+]  # fmt: skip
+
+
+def main():
+    tf.config.experimental.enable_op_determinism()
+    path, name, number = pathlib.Path(sys.argv[1]), *sys.argv[2:4]
+    (scenario,) = (each for each in SCENARIOS if each.__name__ == name)
+    outcomes = list(scenario(int(number)))
+    path.write_text(json.dumps(outcomes))
+
+
+if __name__ == "__main__":
+    main()

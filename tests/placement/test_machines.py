@@ -1,0 +1,196 @@
+"""Several machines change nothing, and neither does the loss of some."""
+
+import http.server
+import json
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+
+from tests.conftest import ROOT
+from tests.conftest import needs_tensorflow
+from tests.placement.machines import machines
+from tests.placement.machines import wait_until
+
+pytestmark = needs_tensorflow
+
+
+def begin(path, scenario, number=1, *more):
+    """Starts a controller."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "tests.placement.controller", str(path),
+         scenario, str(number), *more],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )  # fmt: skip
+
+
+def control(tmp_path, *arguments):
+    """What a controller has come to."""
+    path = tmp_path / "outcomes.json"
+    process = begin(path, *arguments)
+    output, _ = process.communicate()
+    assert process.returncode == 0, output
+    return json.loads(path.read_text())
+
+
+@pytest.fixture(scope="module")
+def straight(tmp_path_factory):
+    """The run on one device of one machine."""
+    path = tmp_path_factory.mktemp("straight") / "one.json"
+    process = subprocess.run(
+        [sys.executable, "-m", "tests.placement.training", str(path), "1"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+    assert process.returncode == 0, process.stderr
+    result = json.loads(path.read_text())["1"]
+    del result["jit"]
+    return result
+
+
+def without(outcome, *names):
+    return {k: v for k, v in outcome.items() if k not in names}
+
+
+@pytest.mark.parametrize("servers", [1, 2, 3])
+def test_machines_change_no_bit(tmp_path, straight, servers):
+    (outcome,) = control(tmp_path, "equal", servers)
+    assert without(outcome, "placement") == straight
+    for server in range(servers):
+        assert f"/task:{server}/" in outcome["placement"]
+
+
+def test_the_controller_need_not_train(tmp_path, straight):
+    (outcome,) = control(tmp_path, "servers_alone", 2)
+    assert without(outcome, "placement") == straight
+    rows = outcome["placement"].splitlines()[2:]
+    assert all("/job:worker/" in row for row in rows)
+
+
+KILLS = int(os.environ.get("KERAS_AMTO_KILLS", "3"))
+
+
+@pytest.mark.slow
+def test_a_server_that_is_killed_changes_no_bit(tmp_path, straight):
+    outcomes = control(tmp_path, "killed", KILLS)
+    assert len(outcomes) == KILLS
+    for outcome in outcomes:
+        assert without(outcome, "placement", "used") == straight
+    # Some died before the end, and were used again in the next run.
+    assert 1 in [outcome["used"] for outcome in outcomes]
+
+
+@pytest.mark.slow
+def test_a_server_that_falls_silent_changes_no_bit(tmp_path, straight):
+    (outcome,) = control(tmp_path, "silent")
+    assert outcome["used"]
+    assert without(outcome, "placement", "used") == straight
+
+
+def test_without_a_machine_that_is_left_the_error_says_what_to_do(tmp_path):
+    (outcome,) = control(tmp_path, "none_left")
+    assert "LostMachineError: All machines" in outcome["error"]
+    assert "PopulationBackup" in outcome["error"]
+
+
+def test_without_copies_the_loss_of_a_machine_ends_training(tmp_path):
+    (outcome,) = control(tmp_path, "without_copies")
+    assert outcome["error"].startswith("LostMachineError")
+    assert "localhost:" in outcome["error"]
+
+
+def test_a_model_that_is_older_than_the_cluster_is_refused(tmp_path):
+    (outcome,) = control(tmp_path, "built_before")
+    assert outcome["error"].startswith("ValueError: The model was made before")
+
+
+@pytest.mark.slow
+def test_a_controller_that_is_killed_continues_on_the_same_servers(
+    tmp_path, straight
+):
+    path = tmp_path / "outcome.json"
+    with machines(2) as servers:
+        more = [each.address for each in servers]
+        ledger = tmp_path / "backups" / "ledger.jsonl"
+        process = begin(path, "controllers_change", 0, *more)
+        wait_until(lambda: ledger.exists() and ledger.read_text(), 120)
+        process.kill()
+        process.communicate()
+        assert not path.exists()
+        process = begin(path, "controllers_change", 0, *more)
+        output, _ = process.communicate()
+        assert process.returncode == 0, output
+    (outcome,) = json.loads(path.read_text())
+    assert without(outcome, "placement") == straight
+
+
+def free_port():
+    with socket.socket() as found:
+        found.bind(("localhost", 0))
+        return found.getsockname()[1]
+
+
+def refusal_of(port):
+    """What `connect` says of an address, and how soon."""
+    from keras_amto.distribution import connect
+
+    begin = time.monotonic()
+    with pytest.raises((ConnectionError, ValueError)) as raised:
+        connect([f"localhost:{port}"])
+    assert time.monotonic() - begin < 30
+    assert f"localhost:{port}" in str(raised.value)
+    assert "Received" in str(raised.value)
+    return raised.value
+
+
+def test_a_machine_without_a_server_is_named():
+    assert isinstance(refusal_of(free_port()), ConnectionError)
+
+
+def test_the_address_of_a_web_server_is_named():
+    server = http.server.ThreadingHTTPServer(
+        ("localhost", 0), http.server.BaseHTTPRequestHandler
+    )
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        refusal_of(server.server_port)
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def test_a_server_of_another_version_is_refused():
+    code = (
+        "import sys, tensorflow as tf; a = [sys.argv[1]]; "
+        "s = tf.distribute.Server(tf.train.ClusterSpec("
+        "{'keras_amto_tf_1_15_0': a}), job_name='keras_amto_tf_1_15_0'); "
+        "s.join()"
+    )
+    port = free_port()
+    server = subprocess.Popen(
+        [sys.executable, "-c", code, f"localhost:{port}"],
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        assert "1.15.0" in str(refusal_of(port))
+    finally:
+        server.kill()
+        server.wait()
+
+
+@pytest.mark.parametrize(
+    "workers", ["machine:1", [], ["machine"], ["m:1", "m:1"], [3], 5]
+)
+def test_workers_that_are_none_are_refused(workers):
+    from keras_amto.distribution import connect
+
+    with pytest.raises((TypeError, ValueError), match="Expected"):
+        connect(workers)
