@@ -7,12 +7,22 @@ its cores.
 
     python -m benchmarks.placement
     python -m benchmarks.placement --network mobilenet_v2 --steps 5 --rounds 2
+
+With `--servers 2` the last row is of two servers, in processes of their own:
+
+    python -m benchmarks.placement --devices 2 --servers 2
 """
 
 import argparse
+import contextlib
 import os
+import socket
+import subprocess
+import sys
 import time
 from collections.abc import Callable
+from collections.abc import Iterator
+from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
@@ -66,17 +76,42 @@ def split_cpu(count: int) -> None:
     )
 
 
+@contextlib.contextmanager
+def servers(count: int) -> Iterator[list[str]]:
+    """Runs servers on this machine and yields their addresses."""
+    addresses = []
+    for _ in range(count):
+        with socket.socket() as found:
+            found.bind(("localhost", 0))
+            addresses.append(f"localhost:{found.getsockname()[1]}")
+    command = [sys.executable, "-m", "keras_amto", "serve", "--address"]
+    processes = [
+        subprocess.Popen([*command, address], stdout=subprocess.PIPE)
+        for address in addresses
+    ]
+    try:
+        for process in processes:
+            process.stdout.readline()  # once it serves
+        yield addresses
+    finally:
+        for process in processes:
+            process.kill()
+            process.wait()
+
+
+def strategy_over(names: list[str]) -> tf.distribute.Strategy:
+    """The strategy of some devices of this machine."""
+    if len(names) > 1:
+        return tf.distribute.MirroredStrategy(names)
+    return tf.distribute.OneDeviceStrategy(names[0])
+
+
 def measure(
-    network: str, names: list[str], steps: int, rounds: int
+    network: str, strategy: Any, steps: int, rounds: int
 ) -> tuple[float, int]:
     """Returns the median milliseconds of a round, and the turns it takes."""
     keras.utils.set_random_seed(0)
     x, y = DATA[network]()
-    strategy = (
-        tf.distribute.MirroredStrategy(names)
-        if len(names) > 1
-        else tf.distribute.OneDeviceStrategy(names[0])
-    )
     model = keras_amto.AMTOModel(
         NETWORKS[network](),
         NUM_TASKS,
@@ -113,16 +148,31 @@ def main(arguments: list[str] | None = None) -> list[str]:
     parser.add_argument("--devices", type=int, nargs="+", default=[1, 2, 4, 8])
     parser.add_argument("--steps", type=int, default=50, help="a round")
     parser.add_argument("--rounds", type=int, default=5, help="timed")
+    parser.add_argument("--servers", type=int, default=0)
     options = parser.parse_args(arguments)
     if not tf.config.list_physical_devices("GPU"):
         split_cpu(max(options.devices))
+    with contextlib.ExitStack() as stack:
+        cluster = None
+        if options.servers:  # before anything else is made
+            addresses = stack.enter_context(servers(options.servers))
+            cluster = keras_amto.distribution.connect(
+                addresses, use_controller=False
+            )
+        lines = table(options, cluster)
+    print("\n".join(lines))
+    return lines
+
+
+def table(options: argparse.Namespace, cluster: Any) -> list[str]:
+    """Measures, and returns the lines of the table."""
     kind, names = devices(max(options.devices))
     lines = [
         f"{NUM_TASKS} tasks, {options.network}, rounds of {options.steps} "
         f"steps of {BATCH_SIZE} samples, {os.cpu_count()} cores on the host, "
         f"TensorFlow {tf.__version__}",
         "",
-        "| devices | turns | ms a round, median | beside 1 device |",
+        "| devices | turns | ms a round, median | beside the first row |",
         "|---|---|---|---|",
     ]
     first = None
@@ -131,12 +181,23 @@ def main(arguments: list[str] | None = None) -> list[str]:
             lines.append(f"| {count} {kind} | - | not on this machine | - |")
             continue
         round_time, turns = measure(
-            options.network, names[:count], options.steps, options.rounds
+            options.network,
+            strategy_over(names[:count]),
+            options.steps,
+            options.rounds,
         )
         first = first or round_time
         lines.append(
             f"| {count} {kind} | {turns} | {round_time:.0f} "
             f"| {round_time / first:.2f} |"
+        )
+    if cluster is not None:
+        round_time, turns = measure(
+            options.network, cluster, options.steps, options.rounds
+        )
+        lines.append(
+            f"| {options.servers} servers | {turns} | {round_time:.0f} "
+            f"| {round_time / (first or round_time):.2f} |"
         )
     if kind == "CPU":
         lines += [
@@ -147,7 +208,6 @@ def main(arguments: list[str] | None = None) -> list[str]:
             "gets on devices of their own, nor what copying states and "
             "batches to a GPU takes.",
         ]
-    print("\n".join(lines))
     return lines
 
 

@@ -3,87 +3,37 @@ Title: Training on several machines with AMTO
 Author: The keras_amto developers
 Date created: 2026/11/21
 Last modified: 2026/11/21
-Description: One script on every machine, each training its share of the tasks.
+Description: One script, which uses the devices of other machines.
 """
 
 r"""
 ## Introduction
 
-`tf.distribute.MultiWorkerMirroredStrategy` finds the other machines by the
-variable `TF_CONFIG`. Give it to `AMTOModel`, and start this same script on
-every machine: each trains some of the tasks, a chosen donor's state goes to the
-machine that wants it, and all end with the same winner. The first one, the
-chief, writes files.
+The script runs on one machine, the controller. Every other machine runs a
+TensorFlow server, whose devices train like those of the controller: a chosen
+donor's network goes straight from the machine that has it to the one that wants
+it. Callbacks, backups and the progress bar exist once, on the controller.
 
-### Two processes on this machine
+TensorFlow's servers authenticate nobody and encrypt nothing. Use a network that
+you trust, or a tunnel.
 
-```
-for i in 0 1; do
-    export TF_CONFIG='{
-        "cluster": {"worker": ["localhost:12345", "localhost:23456"]},
-        "task": {"type": "worker", "index": '$i'}}'
-    python examples/multi_worker.py &
-done
-wait
-```
-
-### SLURM
-
-One process a node; each adds its own number to what all have in common.
+### Two servers on this machine
 
 ```
-#!/bin/bash
-#SBATCH --nodes=2 --ntasks-per-node=1 --gpus-per-node=2 --requeue
-hosts=$(scontrol show hostnames "$SLURM_JOB_NODELIST")
-export WORKERS=$(sed 's/.*/"&:12345"/' <<< "$hosts" | paste -sd,)
-srun bash -c 'export TF_CONFIG="{
-    \"cluster\": {\"worker\": [$WORKERS]},
-    \"task\": {\"type\": \"worker\", \"index\": $SLURM_PROCID}}"
-    exec python examples/multi_worker.py --backup /shared/backups/run_1'
+python -m keras_amto serve --address localhost:12345 &
+python -m keras_amto serve --address localhost:23456 &
+python examples/multi_worker.py --workers localhost:12345 localhost:23456
+kill %1 %2
 ```
 
-### Kubernetes
+### SLURM and Kubernetes
 
-A `StatefulSet` gives pods names with numbers, and its headless service gives
-them addresses. Pods have to reach each other at any port.
+`examples/clusters/slurm.sh` and `examples/clusters/kubernetes.yaml` start the
+servers and the script.
 
-```
-apiVersion: v1
-kind: Service
-metadata: {name: amto}
-spec: {clusterIP: None, selector: {app: amto}, publishNotReadyAddresses: true}
----
-apiVersion: apps/v1
-kind: StatefulSet
-metadata: {name: amto}
-spec:
-  serviceName: amto
-  replicas: 2
-  podManagementPolicy: Parallel
-  selector: {matchLabels: {app: amto}}
-  template:
-    metadata: {labels: {app: amto}}
-    spec:
-      containers:
-      - name: train
-        image: registry.example.org/amto
-        command: [bash, -c]
-        args:
-        - >-
-          export TF_CONFIG='{
-          "cluster": {"worker": ["amto-0.amto:12345", "amto-1.amto:12345"]},
-          "task": {"type": "worker", "index": '${HOSTNAME##*-}'}}';
-          exec python examples/multi_worker.py --backup /backups/run_1
-        resources: {limits: {nvidia.com/gpu: 2}}
-        volumeMounts: [{name: backups, mountPath: /backups}]
-      volumes:
-      - name: backups
-        persistentVolumeClaim: {claimName: amto-backups}
-```
-
-If a machine is lost, all others stop with an error that names it. Start all of
-them again: with a `PopulationBackup` they continue where they were, and end
-with the result that they would have had.
+If a machine is lost, training goes on without it, and the result is the same.
+If the controller is lost, start the script again: with a `PopulationBackup` it
+continues on the servers, which have stayed.
 """
 
 import argparse
@@ -92,7 +42,6 @@ import os
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import keras
-import tensorflow as tf
 from sklearn.datasets import load_digits
 
 import keras_amto
@@ -100,7 +49,7 @@ import keras_amto
 """
 ## A network and its data
 
-The same on every machine: the samples are split at random, but from one seed.
+The data are loaded here and sent to each machine once.
 """
 
 
@@ -124,29 +73,32 @@ def make_network():
 
 
 """
-## The same script everywhere
+## One script
 
-The strategy has to be made first of all. Without `TF_CONFIG` it is that of one
-machine, so that the script runs alone as well.
+Connect first: TensorFlow can no longer train what was built before. Without
+other machines the script runs on this one alone.
 """
 
 
 def main(arguments=None):
-    """Trains, and lets the chief write the winner."""
+    """Trains on all machines, and writes the winner."""
     parser = argparse.ArgumentParser(description="AMTO on several machines.")
+    parser.add_argument("--workers", nargs="*", default=[], metavar="HOST:PORT")
     parser.add_argument("--epochs", type=int, default=20)
     parser.add_argument("--num-tasks", type=int, default=4)
     parser.add_argument("--backup", help="a directory that survives")
-    parser.add_argument("--export", help="where the chief writes the winner")
+    parser.add_argument("--export", help="where to write the winner")
     options = parser.parse_args(arguments)
 
-    strategy = tf.distribute.MultiWorkerMirroredStrategy()
+    cluster = None
+    if options.workers:
+        cluster = keras_amto.distribution.connect(options.workers)
     model = keras_amto.AMTOModel(
         make_network(),
         num_tasks=options.num_tasks,
         transfer_interval=20,
         seed=0,
-        strategy=strategy,
+        strategy=cluster,
     )
     model.compile(
         "adam", "sparse_categorical_crossentropy", metrics=["accuracy"]
@@ -159,12 +111,10 @@ def main(arguments=None):
     train, test = load_data()
     model.fit(*train, epochs=options.epochs, verbose=2, callbacks=callbacks)
 
-    # Every process has the winner. One of them reports and writes.
-    if model.placement.is_chief:
-        loss, accuracy = model.evaluate(*test, verbose=0)
-        print(f"winner: task {model.best_task}, test accuracy {accuracy:.4f}")
-        if options.export:
-            model.export(options.export)
+    loss, accuracy = model.evaluate(*test, verbose=0)
+    print(f"winner: task {model.best_task}, test accuracy {accuracy:.4f}")
+    if options.export:
+        model.export(options.export)
     return model
 
 

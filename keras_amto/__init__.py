@@ -10,6 +10,7 @@ if not invocation.imports_later:
     from keras_amto import applications
     from keras_amto import callbacks
     from keras_amto import datasets
+    from keras_amto import distribution
     from keras_amto import optimizers
     from keras_amto import plots
     from keras_amto.callbacks import AMTOCallback
@@ -28,6 +29,7 @@ __all__ = [
     "callbacks",
     "compare",
     "datasets",
+    "distribution",
     "optimizers",
     "plots",
 ]

@@ -20,7 +20,7 @@ from examples import reproduce_paper
 from tests.conftest import ROOT
 from tests.conftest import needs_tensorflow
 from tests.images import write_tree
-from tests.placement.processes import free_ports
+from tests.placement.machines import free_port
 
 pytestmark = needs_tensorflow
 
@@ -187,7 +187,8 @@ def test_the_benchmark_of_placement_prints_its_table():
     """In a process of its own: it splits the CPU into devices."""
     process = subprocess.run(
         [sys.executable, "-m", "benchmarks.placement", "--network", "mlp",
-         "--devices", "1", "2", "--steps", "2", "--rounds", "1"],
+         "--devices", "1", "2", "--steps", "2", "--rounds", "1",
+         "--servers", "1"],
         check=True,
         capture_output=True,
         text=True,
@@ -200,20 +201,21 @@ def test_the_benchmark_of_placement_prints_its_table():
     ]
     assert [row[0].split()[0] for row in rows] == ["1", "2"]
     assert all(float(row[2]) > 0 for row in rows)
+    assert "| 1 servers | " in process.stdout
     assert "cores on the host" in process.stdout
     if "CPU" in rows[0][0]:
         assert "cannot show what it gains" in process.stdout
 
 
 @pytest.mark.slow
-def test_the_commands_for_two_processes_train_and_export(tmp_path):
+def test_the_commands_for_two_servers_train_and_export(tmp_path):
     """As they stand in the example, but for ports that are free."""
     text = (ROOT / "examples" / "multi_worker.py").read_text()
-    section = text.split("### Two processes on this machine")[1]
+    section = text.split("### Two servers on this machine")[1]
     commands = section.split("```")[1]
-    for stated, free in zip(("12345", "23456"), free_ports(2), strict=True):
-        assert commands.count(stated) == 1
-        commands = commands.replace(stated, str(free))
+    for stated in ("12345", "23456"):
+        assert commands.count(stated) == 2
+        commands = commands.replace(stated, str(free_port()))
     options = f"--epochs 2 --num-tasks 2 --export {tmp_path / 'served'}"
     commands = commands.replace("worker.py", f"worker.py {options}")
     python = pathlib.Path(sys.executable).parent
@@ -226,10 +228,21 @@ def test_the_commands_for_two_processes_train_and_export(tmp_path):
         env=os.environ
         | {"PATH": f"{python}:{os.environ['PATH']}", "PYTHONPATH": str(ROOT)},
     )
-    assert process.stdout.count("worker 0 of 2") == 1, process.stderr
-    assert process.stdout.count("worker 1 of 2") == 1
+    assert "/job:worker/" in process.stdout, process.stderr
     assert process.stdout.count("test accuracy") == 1
     assert (tmp_path / "served" / "saved_model.pb").exists()
+
+
+def test_the_files_for_clusters_can_be_read():
+    import yaml
+
+    clusters = ROOT / "examples" / "clusters"
+    kinds = [
+        each["kind"]
+        for each in yaml.safe_load_all((clusters / "kubernetes.yaml").open())
+    ]
+    assert kinds == ["Service", "StatefulSet", "Job"]
+    subprocess.run(["bash", "-n", clusters / "slurm.sh"], check=True)
 
 
 def test_the_example_of_several_machines_runs_on_one():

@@ -18,10 +18,10 @@ _PARAMETER_SERVER = """
 import tensorflow as tf
 import keras_amto
 from tests.networks import mlp
-from tests.placement.processes import free_ports
+from tests.placement.machines import free_port
 
 jobs = ("worker", "ps")
-ports = free_ports(2)
+ports = [free_port(), free_port()]
 spec = tf.train.ClusterSpec(
     {job: [f"127.0.0.1:{port}"] for job, port in zip(jobs, ports)}
 )
@@ -96,3 +96,12 @@ def test_one_worker_alone_is_an_ordinary_process():
     placement = keras_amto.AMTOModel(mlp(), 2, strategy=strategy).placement
     assert (placement.worker, placement.num_workers) == (0, 1)
     assert placement.is_chief
+
+
+def test_a_strategy_whose_processes_all_run_the_script_is_refused():
+    import tensorflow as tf
+
+    with pytest.raises(ValueError, match=r"keras_amto\.distribution\.connect"):
+        keras_amto.AMTOModel(
+            mlp(), strategy=tf.distribute.MultiWorkerMirroredStrategy()
+        )

@@ -388,7 +388,10 @@ def test_a_restored_run_is_made_of_what_was_saved(backup, monkeypatch):
 
     def spying(events, state):
         for path in [None, *kinds.values()]:
-            given = state if path is None else spoiled(state, path)
+            try:
+                given = state if path is None else spoiled(state, path)
+            except ValueError:
+                continue  # a record that contradicts itself cannot be made
             run = restore(events, given)
             found = facts(events.capture(run))
             if (found == expected) != (path is None):

@@ -3,22 +3,28 @@
 import contextlib
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
-
-import portpicker
 
 from tests.conftest import ROOT
 
 SERVE = [sys.executable, "-m", "keras_amto", "serve", "--address"]
 
 
+def free_port():
+    """Returns a port that nobody listens on."""
+    with socket.socket() as found:
+        found.bind(("localhost", 0))
+        return found.getsockname()[1]
+
+
 class Machine:
     """A server process."""
 
     def __init__(self):
-        self.address = f"localhost:{portpicker.pick_unused_port()}"
+        self.address = f"localhost:{free_port()}"
         self._process = None
         self.start()
 

@@ -3,7 +3,6 @@
 import http.server
 import json
 import os
-import socket
 import subprocess
 import sys
 import threading
@@ -13,6 +12,7 @@ import pytest
 
 from tests.conftest import ROOT
 from tests.conftest import needs_tensorflow
+from tests.placement.machines import free_port
 from tests.placement.machines import machines
 from tests.placement.machines import wait_until
 
@@ -130,12 +130,6 @@ def test_a_controller_that_is_killed_continues_on_the_same_servers(
         assert process.returncode == 0, output
     (outcome,) = json.loads(path.read_text())
     assert without(outcome, "placement") == straight
-
-
-def free_port():
-    with socket.socket() as found:
-        found.bind(("localhost", 0))
-        return found.getsockname()[1]
 
 
 def refusal_of(port):
