@@ -10,7 +10,8 @@ PIP := -m pip --quiet --disable-pip-version-check
 
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
-.PHONY: demo test lint types unit test-keras test-jax test-torch benchmark clean
+.PHONY: demo test lint types unit quick soak test-keras test-jax test-torch \
+	benchmark clean
 
 demo: $(VENV)/ready
 	$(BIN)/python examples/quickstart_digits.py
@@ -47,6 +48,19 @@ test-torch: $(VENV)-torch/ready
 	KERAS_BACKEND=tensorflow $(VENV)-torch/bin/python -m pytest tests/tasks \
 		tests/test_data_on_disk.py tests/applications \
 		-k 'loader or every_kind or state_dict'
+
+# The rules, without Keras' training: in seconds.
+quick: $(VENV)/ready
+	KERAS_BACKEND=tensorflow $(BIN)/python -m pytest -q tests/algorithm \
+		tests/test_amto.py tests/test_schedule.py tests/test_layout.py \
+		tests/placement/test_placement.py tests/ledger tests/tasks/test_batches.py \
+		tests/tasks/test_split.py tests/backup/test_store.py -m 'not slow'
+
+# Kills real processes, as often as KERAS_AMTO_KILLS says.
+soak: $(VENV)/ready
+	KERAS_AMTO_KILLS=$(or $(KERAS_AMTO_KILLS),200) KERAS_BACKEND=tensorflow \
+		$(BIN)/python -m pytest -s tests/backup/test_resumption.py \
+		tests/placement/test_machines.py -k killed
 
 benchmark: $(VENV)/ready
 	$(BIN)/python benchmarks/replica_step.py

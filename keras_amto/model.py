@@ -86,8 +86,8 @@ class AMTOModel(keras.Model):
             moves. The author's scalable variant uses 0.8. Defaults to `1.0`,
             the paper's equation 6.
         strategy: `tf.distribute.Strategy` on whose devices the tasks train:
-            `OneDeviceStrategy`, `MirroredStrategy` or
-            `MultiWorkerMirroredStrategy`. It is not saved with the model.
+            `OneDeviceStrategy`, `MirroredStrategy`, or other machines by
+            `keras_amto.distribution.connect`. It is not saved with the model.
             Defaults to `None`, the strategy in whose `scope()` the model is
             made; else all visible GPUs, else the CPU.
         memory_limit: Integer, bytes. A dataset is read once. Its samples are

@@ -3,32 +3,22 @@
 from typing import Any
 
 from keras_amto.distribution.errors import LostMachineError
-from keras_amto.distribution.placement import JOB
+from keras_amto.distribution.placement import JOB as JOB
 from keras_amto.distribution.placement import Placement
-from keras_amto.distribution.placement import machine
-from keras_amto.distribution.placement import place
-from keras_amto.distribution.strategies import Scope
-from keras_amto.distribution.strategies import current_scope
-from keras_amto.distribution.strategies import is_cluster
-from keras_amto.distribution.strategies import outside_scope
-from keras_amto.distribution.strategies import placement_under
-from keras_amto.distribution.strategies import resolve_strategy
+from keras_amto.distribution.placement import machine as machine
+from keras_amto.distribution.placement import place as place
+from keras_amto.distribution.strategies import Scope as Scope
+from keras_amto.distribution.strategies import current_scope as current_scope
+from keras_amto.distribution.strategies import is_cluster as is_cluster
+from keras_amto.distribution.strategies import outside_scope as outside_scope
+from keras_amto.distribution.strategies import (
+    placement_under as placement_under,
+)
+from keras_amto.distribution.strategies import (
+    resolve_strategy as resolve_strategy,
+)
 
-__all__ = [
-    "JOB",
-    "LostMachineError",
-    "Placement",
-    "Scope",
-    "connect",
-    "current_scope",
-    "is_cluster",
-    "machine",
-    "outside_scope",
-    "place",
-    "placement_under",
-    "resolve_strategy",
-    "serve",
-]
+__all__ = ["LostMachineError", "Placement", "connect", "serve"]
 
 _NEED_TENSORFLOW = {
     "connect": "keras_amto.distribution.cluster",

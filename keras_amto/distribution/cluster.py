@@ -13,6 +13,7 @@ from typing import Any
 import grpc  # type: ignore[import-untyped]
 import tensorflow as tf
 
+from keras_amto.arguments import check_boolean
 from keras_amto.distribution.errors import LostMachineError
 from keras_amto.distribution.placement import JOB
 from keras_amto.distribution.placement import machine
@@ -233,6 +234,8 @@ def connect(
     model = keras_amto.AMTOModel(network, num_tasks=8, strategy=cluster)
     ```
     """
+    check_boolean("use_controller", use_controller)
+    check_boolean("keep_copies", keep_copies)
     addresses = _addresses(workers)
     for address in addresses:
         _refuse_stranger(address)
@@ -287,7 +290,7 @@ def _addresses(workers: Any) -> list[str]:
     addresses = [check_address("workers", each) for each in workers]
     if not addresses or len(set(addresses)) < len(addresses):
         raise ValueError(
-            "`workers` is empty, or names a machine twice. "
+            "`workers` is empty or names a machine twice. "
             f"Received: workers={addresses}. "
             "Expected: at least one address, each once."
         )

@@ -1,7 +1,6 @@
 """A TensorFlow server, whose devices train for a controller elsewhere."""
 
 import re
-import time
 
 import tensorflow as tf
 
@@ -18,7 +17,7 @@ def job_name() -> str:
     return "keras_amto_tf_" + re.sub(r"\W", "_", tf.__version__)
 
 
-def serve(address: str, seconds: float | None = None) -> None:
+def serve(address: str) -> None:
     """Lets a controller train on the devices of this machine.
 
     Starts a TensorFlow server, which executes graphs and knows nothing of
@@ -33,10 +32,10 @@ def serve(address: str, seconds: float | None = None) -> None:
     Args:
         address: String, `"host:port"`, the port to listen on and the name under
             which other machines reach it.
-        seconds: Float, how long to serve. Defaults to `None`, for ever.
 
     Raises:
-        ValueError: if the address is malformed.
+        TypeError: if the address is not a string.
+        ValueError: if it is malformed.
         OSError: if the port cannot be had.
 
     Example:
@@ -62,10 +61,7 @@ def serve(address: str, seconds: float | None = None) -> None:
         f"{address}, TensorFlow {tf.__version__}.",
         flush=True,
     )
-    if seconds is None:
-        server.join()
-    else:
-        time.sleep(seconds)
+    server.join()
 
 
 def check_address(name: str, address: str) -> str:

@@ -172,8 +172,6 @@ class Repetition:
 
 
 class _ReportSteps(RoundCallback):
-    reads_network = False
-
     def __init__(self, on_step: Callable[[int], None], before: int) -> None:
         super().__init__()
         self._on_step = on_step

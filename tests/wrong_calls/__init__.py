@@ -5,6 +5,7 @@ from tests.wrong_calls import of_callbacks
 from tests.wrong_calls import of_compare
 from tests.wrong_calls import of_compile
 from tests.wrong_calls import of_datasets
+from tests.wrong_calls import of_distribution
 from tests.wrong_calls import of_fit
 from tests.wrong_calls import of_ledger
 from tests.wrong_calls import of_model
@@ -17,6 +18,7 @@ ROW_MODULES = (
     of_compare,
     of_compile,
     of_datasets,
+    of_distribution,
     of_fit,
     of_ledger,
     of_model,

@@ -37,6 +37,7 @@ EXEMPT = {
     "callbacks.RoundCallback.on_round_end": _HOOK,
     "experiments.Comparison": _RUN,
     "datasets.ImageSets": _RECORD,
+    "distribution.Placement": _RECORD,
     "ledger.Finalists": _RECORD,
     "ledger.Record": _RECORD,
     "ledger.Replay": _RECORD,
