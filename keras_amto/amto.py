@@ -216,7 +216,7 @@ def optimize(
     the winner, is `fit/winner.py`.
 
     Args:
-        run: Where to begin, be it inside a round.
+        run: Where to begin, also inside a round.
         problem: The tasks.
         schedule: When rounds and epochs end: MaxIter and c.
         listener: Is told of everything, and stops early.

@@ -312,11 +312,10 @@ class AMTOModel(keras.Model):
         steps_per_execution = check_integer(
             "steps_per_execution", steps_per_execution, 1
         )
+        engine = resolve_engine(carried.settings.engine, eagerly)
         if carried.strategy is not None:
             placement_under(
-                carried.strategy,
-                carried.settings.num_tasks,
-                resolve_engine(carried.settings.engine, eagerly),
+                carried.strategy, carried.settings.num_tasks, engine
             )
         args = dict(
             optimizer=optimizer,

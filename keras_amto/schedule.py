@@ -81,7 +81,7 @@ class Execution(NamedTuple):
         ends_epoch: Boolean.
         starts_round: Boolean.
         ends_round: Boolean. The last execution of a schedule always ends its
-            round, be it cut short.
+            round, even one that is cut short.
         cuts_round: Boolean, whether it ends a round that would go on if there
             were more epochs.
     """

@@ -43,7 +43,7 @@ class FakeEngine(Engine):
     def initial_task_state(self, task, seed):
         return TaskState((np.array(task),), ())
 
-    def without_metrics(self, state):
+    def reset_metrics(self, state):
         return state
 
     def finalize(self, replica):

@@ -70,6 +70,7 @@ def test_public_names_are_those_of_the_design():
         "callbacks",
         "compare",
         "datasets",
+        "distribution",
         "optimizers",
         "plots",
     }

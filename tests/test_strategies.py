@@ -89,15 +89,6 @@ def test_without_a_strategy_all_gpus_are_used_or_else_the_cpu():
     assert model.placement.devices == tuple(names[:8] or ["/device:CPU:0"])
 
 
-def test_one_worker_alone_is_an_ordinary_process():
-    import tensorflow as tf
-
-    strategy = tf.distribute.MirroredStrategy(["CPU:0"])
-    placement = keras_amto.AMTOModel(mlp(), 2, strategy=strategy).placement
-    assert (placement.worker, placement.num_workers) == (0, 1)
-    assert placement.is_chief
-
-
 def test_a_strategy_whose_processes_all_run_the_script_is_refused():
     import tensorflow as tf
 

@@ -117,7 +117,7 @@ class BackupKeeper:
                     f"with another `{name}`. "
                     f"Received: {name}={received!r}. "
                     f"Expected: {name}={expected!r}, as in the backup; or "
-                    "another directory, or none of its files, to begin anew."
+                    "another directory, or none of its files, to start again."
                 )
         return value["fit"]
 
@@ -169,7 +169,7 @@ class BackupKeeper:
         outcome = (
             f"is backed up in {directory} and continues"
             if self._store.paths()  # none: it came as the first round ended
-            else f"has no backup in {directory} yet and begins anew"
+            else f"has no backup in {directory} yet and starts again"
         )
         print(
             f"SIGTERM: training {outcome} when started again.", file=sys.stderr

@@ -96,7 +96,7 @@ class BackupStore:
             raise BackupError(
                 "No backup is whole, so training cannot continue. "
                 f"Received: {len(paths)} damaged files in {self.directory}. "
-                "Expected: one that is whole; delete them to begin anew."
+                "Expected: one that is whole; delete them to start again."
             )
         return None
 

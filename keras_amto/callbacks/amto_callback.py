@@ -40,7 +40,7 @@ class AMTOCallback(RoundCallback):
             metric whose name ends in `accuracy`, and falls back on the
             validation loss, with a warning, where there is none.
         max_steps: Integer, at least 1: the step limit of Algorithm 1. Each call
-            of `fit` ends after so many training steps of every task, be it
+            of `fit` ends after so many training steps of every task, also
             inside an epoch. Defaults to `None`, the end of the last epoch.
 
     Raises:

@@ -54,7 +54,7 @@ def _state_of(callback: keras.callbacks.Callback) -> Any:
 
 
 def append_to_files(callbacks: Sequence[keras.callbacks.Callback]) -> None:
-    """Keeps files that a callback would begin anew with `on_train_begin`."""
+    """Keeps files that `on_train_begin` of a callback would overwrite."""
     for callback in callbacks:
         if isinstance(callback, keras.callbacks.CSVLogger):
             callback.append = True

@@ -13,7 +13,7 @@ and in the script, on the controller:
   model = keras_amto.AMTOModel(network, strategy=cluster)
 
 TensorFlow's servers authenticate nobody and encrypt nothing, and listen on all
-interfaces: whoever reaches the port can run anything on this machine. Use a
+interfaces: anyone who reaches the port can run anything on this machine. Use a
 trusted network or a tunnel.
 """
 

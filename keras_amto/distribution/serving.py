@@ -24,7 +24,7 @@ def serve(address: str) -> None:
     keras_amto. It stays until the process ends, and serves one controller after
     another.
 
-    TensorFlow's servers authenticate nobody and encrypt nothing: whoever can
+    TensorFlow's servers authenticate nobody and encrypt nothing: anyone who can
     reach the port can run any operation on this machine, reading and writing
     files among them. They listen on all interfaces, whatever the address says.
     Use them in a trusted network, or through a tunnel.

@@ -45,7 +45,7 @@ def resolve_strategy(strategy: Any) -> Any:
         TypeError: if it is not a strategy.
         ValueError: if it is of a kind that cannot place tasks.
     """
-    # Whoever has a strategy, or is in the scope of one, has imported it.
+    # Code that has a strategy, or runs in the scope of one, imported it.
     tf = sys.modules.get("tensorflow")
     if strategy is None:
         if keras.config.backend() != "tensorflow" or tf is None:
@@ -80,13 +80,13 @@ def resolve_strategy(strategy: Any) -> Any:
 
 def is_cluster(strategy: Any) -> bool:
     """Returns whether a strategy is a cluster of several machines."""
-    # Whoever has a cluster has imported its module.
+    # Code that has a cluster imported its module.
     module = sys.modules.get("keras_amto.distribution.cluster")
     return module is not None and isinstance(strategy, module.Cluster)
 
 
 def current_scope() -> Scope:
-    """Returns what makes the scope anew in which the caller is."""
+    """Returns what makes the scope of the caller again."""
     tf = sys.modules.get("tensorflow")
     if tf is None or not tf.distribute.has_strategy():
         return contextlib.nullcontext

@@ -44,7 +44,7 @@ def clone_network(
     """
     remedy = (
         "Expected: a model that keras.models.clone_model reproduces, or a "
-        "function that builds the model anew: AMTOModel(lambda: MyModel(...))."
+        "function that builds the model: AMTOModel(lambda: MyModel(...))."
     )
     try:
         with scope():
@@ -151,7 +151,7 @@ def _clone_uncompiled(model: keras.Model) -> keras.Model:
     except Exception as error:
         if is_out_of_memory(error):
             raise
-        clone = _construct_anew(model)
+        clone = _construct_again(model)
         if clone is None:
             raise
         return clone
@@ -159,7 +159,7 @@ def _clone_uncompiled(model: keras.Model) -> keras.Model:
         model.compiled = compiled
 
 
-def _construct_anew(model: keras.Model) -> keras.Model | None:
+def _construct_again(model: keras.Model) -> keras.Model | None:
     """Calls a subclass' constructor with what it takes of its configuration.
 
     Keras calls it with `trainable` and `dtype` too, which a class that is not

@@ -55,7 +55,7 @@ class Engine(abc.ABC):
         """
 
     @abc.abstractmethod
-    def without_metrics(self, state: TaskState) -> TaskState:
+    def reset_metrics(self, state: TaskState) -> TaskState:
         """Returns the state with its metrics reset, as an epoch begins."""
 
     @abc.abstractmethod

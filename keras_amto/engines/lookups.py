@@ -44,7 +44,7 @@ def clone_sharing_lookups(model: keras.Model) -> keras.Model:
 def copy_lookups(model: keras.Model, clone: keras.Model) -> None:
     """Fills the tables that a clone does not share with its model.
 
-    Those of a subclassed model, which Keras makes anew.
+    Those of a subclassed model, which Keras makes again.
     """
     for one, other in zip(lookups(model), lookups(clone), strict=True):
         if one is other:

@@ -78,8 +78,8 @@ class PlacedEngine(Engine):
     def initial_task_state(self, task: int, seed: int) -> TaskState:
         return self._first.initial_task_state(task, seed)
 
-    def without_metrics(self, state: TaskState) -> TaskState:
-        return self._first.without_metrics(state)
+    def reset_metrics(self, state: TaskState) -> TaskState:
+        return self._first.reset_metrics(state)
 
     def finalize(self, replica: Replica) -> Replica:
         return self._first.finalize(replica)

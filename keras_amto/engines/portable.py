@@ -60,7 +60,7 @@ class PortableEngine(SequentialEngine):
         seeds = tuple(task_seeds(self._seeds, task, seed))
         return TaskState(seeds, metrics=())
 
-    def without_metrics(self, state: TaskState) -> TaskState:
+    def reset_metrics(self, state: TaskState) -> TaskState:
         if not state.metrics:
             return state
         # By the metrics' own `reset_state`, which may keep something.

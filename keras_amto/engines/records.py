@@ -19,7 +19,7 @@ class Replica(NamedTuple):
     """A network under training, as a value: theta and all that trains it.
 
     Exactly what moves from donor to shadow and from accepted shadow to master.
-    Whoever holds a replica may keep it as long as they like: training returns
+    A replica can be kept for as long as it is needed: training returns
     new ones.
 
     Attributes:

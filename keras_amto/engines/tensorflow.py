@@ -116,7 +116,7 @@ class TensorFlowEngine(SequentialEngine):
             seeds = map(tf.constant, task_seeds(variables, task, seed))
             return TaskState(tuple(seeds), self._fresh_metrics)
 
-    def without_metrics(self, state: TaskState) -> TaskState:
+    def reset_metrics(self, state: TaskState) -> TaskState:
         # By the metrics' own `reset_state`, which may keep something.
         self._metrics[0].assign(state.metrics)
         self._workers[0].model.reset_metrics()

@@ -16,7 +16,7 @@ def described(item: Any) -> Any:
 
     Args:
         item: Anything, in nested dicts, lists and tuples. Of a function or a
-            class its qualified name counts alone, be it a lambda or a closure;
+            class only its qualified name counts, also for a lambda or closure;
             of an object with `get_config` its class and its configuration; of
             any other its class alone.
 

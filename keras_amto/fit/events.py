@@ -95,6 +95,9 @@ class KerasEvents(Listener):
         self._batch = 0  # of the execution under way, within its epoch
         self._training_logs: Logs = {}
         self._before_cut: FitState | None = None
+        #: Where all tasks have diverged, the masters of the round before, which
+        #: are worth more than those of now.
+        self.masters_before: tuple[Replica, ...] | None = None
         #: The logs of the last epoch, `None` if there was none.
         self.epoch_logs: Logs | None = None
 
@@ -140,7 +143,7 @@ class KerasEvents(Listener):
         self._batch = execution.batch
         self._carried.run = run
         if execution.starts_epoch:
-            fresh = map(self._problem.engine.without_metrics, run.task_states)
+            fresh = map(self._problem.engine.reset_metrics, run.task_states)
             run = dataclasses.replace(run, task_states=tuple(fresh))
             self._carried.run = run
             self._callbacks.on_epoch_begin(execution.epoch)
@@ -182,11 +185,9 @@ class KerasEvents(Listener):
         before = self._current(run)
         if self._keeper is not None:
             self._keeper.append(record)
-        if run.champion is None:
-            # The masters of before are worth more than those of now.
-            run = run.with_masters(before.last_round.masters)
         self._carried.run = run
         if run.champion is None:
+            self.masters_before = before.last_round.masters
             if not self._given.ends_on_nan:
                 raise RuntimeError(
                     f"All {run.num_tasks} tasks have diverged: after round "

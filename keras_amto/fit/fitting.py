@@ -7,6 +7,7 @@ import keras
 from keras_amto.algorithm import Patience
 from keras_amto.amto import Problem
 from keras_amto.amto import RunState
+from keras_amto.amto import begin
 from keras_amto.amto import optimize
 from keras_amto.backup import BackupKeeper
 from keras_amto.backup import BackupStore
@@ -167,7 +168,9 @@ def run_fit(
                 carried.shown.show(winner)
     finally:
         if carried.run is not None:
-            carried.run = carried.run.last_round
+            if events.masters_before is not None:
+                carried.run = carried.run.with_masters(events.masters_before)
+            carried.run = begin(carried.run)
             if cluster is not None:
                 # A machine may be lost before the next `fit`.
                 carried.run = in_memory(carried.run)

@@ -22,7 +22,7 @@ class ShownNetwork:
     Attributes:
         network: The same.
         optimizer: That of the last `compile`, `None` before.
-        replica: What was last shown, `None` before anything was.
+        replica: What this `fit` has last shown, `None` before anything was.
     """
 
     def __init__(self, network: keras.Model) -> None:
@@ -57,6 +57,7 @@ class ShownNetwork:
 
     def remember(self) -> None:
         """Takes the weights for those that `fit` has left."""
+        self.replica = None
         self._digest = self.digest()
 
     def was_changed(self) -> bool:

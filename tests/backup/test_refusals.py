@@ -194,7 +194,7 @@ def test_another_run_is_refused(backup, change, field):
     text = str(raised.value)
     assert f"Received: {field}=" in text
     assert f"Expected: {field}=" in text
-    assert "to begin anew" in text
+    assert "to start again" in text
     assert len(list(backup.glob("*.backup"))) == 2  # nothing overwritten
 
 

@@ -245,7 +245,7 @@ def test_a_run_is_kept_until_another_is_complete(run_dir, tmp_path, capsys):
         (["--data", "nowhere"], "There are no such data"),
         (["--model", "lenet"], "There is no such network"),
         (["--model", "lenet.keras"], "There is no such Keras file"),
-        (["--weights", "lenet.h5"], "There is no file of weights"),
+        (["--weights", "lenet.h5"], "`weights` is not a file"),
         (["--image-size", "8"], "input_shape"),
         (["--image-size", "0"], "`image_size` is too small"),
         (["--num-tasks", "0"], "`num_tasks` is too small"),

@@ -23,7 +23,6 @@ from typing import Any
 import keras
 
 import keras_amto
-from tests.keras_tests.samples import batches_in_dataset
 from tests.keras_tests.samples import with_validation_samples
 
 _NEW = keras.Model.__new__
@@ -75,8 +74,6 @@ class Detour:
 
     def _fit(self, model: keras.Model, *args: Any, **kwargs: Any) -> Any:
         given = with_validation_samples(_bound(_FIT, model, args, kwargs))
-        if given["steps_per_epoch"] is None:
-            given["steps_per_epoch"] = batches_in_dataset(given["x"])
         wrapped = self._wrap(model)
         try:
             return wrapped.fit(**given)

@@ -6,6 +6,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+INFINITE = tf.data.INFINITE_CARDINALITY
+
 
 def with_validation_samples(given: dict[str, Any]) -> dict[str, Any]:
     """Adds samples to validate with, so that all that are given can train.
@@ -17,6 +19,10 @@ def with_validation_samples(given: dict[str, Any]) -> dict[str, Any]:
         The same, with some samples of arrays once more, and the
         `validation_split` that sets as many aside.
     """
+    x = given["x"]
+    if isinstance(x, tf.data.Dataset) and x.cardinality() != INFINITE:
+        x, share = _extended_dataset(x)
+        return given | {"x": x, "validation_split": share}
     names = ("x", "y", "sample_weight")
     leaves = [leaf for name in names for leaf in _leaves(given[name])]
     if given["validation_split"] or not all(map(_is_array, leaves)):
@@ -40,16 +46,14 @@ def with_validation_samples(given: dict[str, Any]) -> dict[str, Any]:
     )
 
 
-def batches_in_dataset(x: Any) -> int | None:
-    """Returns how many batches a dataset has, `None` for others."""
-    if isinstance(x, keras.utils.PyDataset):
-        return x.num_batches
-    if isinstance(x, tf.data.Dataset):
-        size = x.cardinality()
-        if size == tf.data.UNKNOWN_CARDINALITY:
-            return sum(1 for _ in x)
-        return None if size == tf.data.INFINITE_CARDINALITY else int(size)
-    return None
+def _extended_dataset(x: tf.data.Dataset) -> tuple[tf.data.Dataset, float]:
+    """The same for a dataset of batches."""
+    sizes = [len(tf.nest.flatten(batch)[0]) for batch in x]
+    size = sum(sizes)
+    more = max(1, size // 10)
+    samples = x.unbatch()
+    extended = samples.concatenate(samples.take(more)).batch(sizes[0])
+    return extended, (more - 0.5) / (size + more)
 
 
 def _leaves(value: Any) -> list[Any]:

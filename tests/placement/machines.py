@@ -48,6 +48,7 @@ class Machine:
         """Ends it as a power cut would."""
         self._process.kill()
         self._process.wait()
+        self._process.stdout.close()
 
     def pause(self):
         """Lets it fall silent."""

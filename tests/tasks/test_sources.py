@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 import tensorflow as tf
 
-from keras_amto.tasks import read_gross_set
+from keras_amto.tasks import read_data
 from keras_amto.tasks.class_weights import weights_of_classes
 
 x = np.arange(12, dtype="float32").reshape(6, 2)
@@ -25,47 +25,47 @@ def dataset(*elements, batch_size=4):
     ids=["numpy", "tf", "backend", "pandas"],
 )
 def test_arrays_tensors_and_frames_give_the_same_samples(given):
-    data, batch_size = read_gross_set(given, y)
+    data, batch_size = read_data(given, y)
     np.testing.assert_array_equal(data.x, x)
     assert (data.size, batch_size) == (6, None)
 
 
 def test_a_series_becomes_a_column_as_in_keras():
-    data, _ = read_gross_set(pd.Series(x[:, 0]), pd.Series(y))
+    data, _ = read_data(pd.Series(x[:, 0]), pd.Series(y))
     assert data.x.shape == data.y.shape == (6, 1)
 
 
 def test_nested_structures_keep_their_form():
     given = {"a": x, "b": (x + 1, pd.DataFrame(x + 2))}
-    data, _ = read_gross_set(given, [y, y + 1])
+    data, _ = read_data(given, [y, y + 1])
     batch = data.batch(np.array([4, 1]))
     assert batch.x["b"][1].tolist() == (x + 2)[[4, 1]].tolist()
     assert batch.y[1].tolist() == [5, 2]
 
 
 def test_floats_become_floatx_and_integers_stay():
-    data, _ = read_gross_set(x.astype("float64"), y.astype("uint8"))
+    data, _ = read_data(x.astype("float64"), y.astype("uint8"))
     assert (data.x.dtype, data.y.dtype) == ("float32", "uint8")
 
 
 @pytest.mark.parametrize("kind", [">i4", ">f4", ">i8"])
 def test_other_byte_orders_become_native(kind):
     x = np.arange(6).reshape(3, 2).astype(kind)
-    data, _ = read_gross_set(x, x[:, 0])
+    data, _ = read_data(x, x[:, 0])
     assert data.x.dtype.isnative
     np.testing.assert_array_equal(data.x, x)
     np.testing.assert_array_equal(data.y, x[:, 0])
 
 
 def test_an_array_of_the_right_type_is_not_copied():
-    data, _ = read_gross_set(x, y)
+    data, _ = read_data(x, y)
     assert np.shares_memory(data.x, x)
     assert np.shares_memory(data.y, y)
 
 
 @pytest.mark.parametrize("batch_size", [1, 4, 6, 100])
 def test_a_dataset_is_read_whole_and_gives_its_batch_size(batch_size):
-    data, size = read_gross_set(
+    data, size = read_data(
         dataset({"a": x}, y, np.ones(6, "float32"), batch_size=batch_size)
     )
     np.testing.assert_array_equal(data.x["a"], x)
@@ -75,13 +75,13 @@ def test_a_dataset_is_read_whole_and_gives_its_batch_size(batch_size):
 
 
 def test_a_dataset_of_inputs_alone_has_no_targets():
-    data, _ = read_gross_set(dataset(x))
+    data, _ = read_data(dataset(x))
     assert data.y is None
     np.testing.assert_array_equal(data.arrays, x)
 
 
 def test_images_of_bytes_stay_bytes():
-    data, _ = read_gross_set(dataset(np.zeros((6, 2, 2, 3), "uint8"), y))
+    data, _ = read_data(dataset(np.zeros((6, 2, 2, 3), "uint8"), y))
     assert data.x.dtype == "uint8"
 
 
@@ -151,7 +151,7 @@ def generator():
 )
 def test_unusable_data_are_refused_with_the_remedy(arguments, error, message):
     with pytest.raises(error, match=message) as raised:
-        read_gross_set(**arguments)
+        read_data(**arguments)
     assert "Received:" in str(raised.value)
     assert "Expected:" in str(raised.value)
 
@@ -162,7 +162,7 @@ def test_a_dataset_of_differing_shapes_is_refused():
         output_signature=tf.TensorSpec((None, None)),
     )
     with pytest.raises(ValueError, match="differ in shape"):
-        read_gross_set(ragged)
+        read_data(ragged)
 
 
 @pytest.mark.parametrize(
@@ -176,5 +176,5 @@ def test_class_weights_become_sample_weights_as_in_keras(labels):
 
 
 def test_one_sample_weight_serves_all_outputs():
-    data, _ = read_gross_set(x, {"a": y, "b": y}, np.arange(6.0))
+    data, _ = read_data(x, {"a": y, "b": y}, np.arange(6.0))
     assert data.sample_weight["a"] is data.sample_weight["b"]
