@@ -127,6 +127,8 @@ class BackupKeeper:
         beside = pathlib.Path(f"{path}.writing")
         Ledger(records).save(beside)
         os.replace(beside, path)
+        if self._ledger >= 0:  # of a run that starts again from a copy
+            os.close(self._ledger)
         self._ledger = os.open(path, os.O_WRONLY | os.O_APPEND)
 
     def append(self, record: Record) -> None:

@@ -97,31 +97,32 @@ class Cluster:
                 f"Expected: TensorFlow servers at {self.addresses}."
             )
 
-    def reconnect(self) -> list[str]:
+    def refresh(self) -> list[str]:
         """Goes on with the servers that answer, and without the others.
 
-        What lay on a server that was lost is gone. Everything else stays.
+        One that was lost before and answers now is used again. What lay on a
+        server that was lost is gone. Everything else stays.
 
         Returns:
-            The addresses that were lost.
+            The addresses of servers that came or went.
 
         Raises:
             LostMachineError: if nothing is left to train on.
         """
-        lost = self._silent(self._used)
-        for address in lost.values():
-            _hang_up(address)
-        left = {i: each for i, each in self._used.items() if i not in lost}
+        silent = self._silent(self._all)
+        left = {i: each for i, each in self._all.items() if i not in silent}
         if not left and not self._use_controller:
             raise LostMachineError(
                 "All machines of the cluster are lost, and the controller "
                 "does not train. "
-                f"Received: no answer from {', '.join(lost.values())}. "
+                f"Received: no answer from {', '.join(silent.values())}. "
                 "Expected: a server that answers; start the servers and the "
                 "script again, which continues from its PopulationBackup."
             )
+        changed = left.keys() ^ self._used.keys()
+        self.hang_up()
         self._use(left)
-        return list(lost.values())
+        return [self._all[i] for i in sorted(changed)]
 
     def hang_up(self) -> None:
         """Ends the connections with servers that do not answer.
@@ -130,21 +131,6 @@ class Cluster:
         """
         for address in self._silent(self._used).values():
             _hang_up(address)
-
-    def take_back(self) -> bool:
-        """Uses servers again that were lost and answer now.
-
-        Returns:
-            Whether there are any.
-        """
-        lost = {i: a for i, a in self._all.items() if i not in self._used}
-        if not lost:
-            return False
-        silent = self._silent(lost)
-        back = {i: each for i, each in lost.items() if i not in silent}
-        if back:
-            self._use(dict(sorted((self._used | back).items())))
-        return bool(back)
 
     def refuse_older(self, variable: tf.Variable) -> None:
         """Raises where a variable was made before `connect` was called.
@@ -155,9 +141,12 @@ class Cluster:
             variable: A variable of a floating type.
         """
         before = variable.numpy()
-        variable.assign(before + 1)
-        follows = bool((variable.numpy() == before + 1).all())
-        variable.assign(before)
+        other = (before == 0).astype(before.dtype)  # differs from any value
+        try:
+            variable.assign(other)
+            follows = bool((variable.numpy() == other).all())
+        finally:
+            variable.assign(before)
         if not follows:
             raise ValueError(
                 "The model was made before the cluster was connected, and "

@@ -13,6 +13,7 @@ from keras_amto.engines.building import symbolic
 from keras_amto.engines.engine import Engine
 from keras_amto.engines.lookups import lookups
 from keras_amto.engines.misfit import explained_misfit
+from keras_amto.engines.misfit import is_loss_of_machine
 from keras_amto.engines.optimizers import current_learning_rate
 from keras_amto.engines.optimizers import excluded_from_decay
 from keras_amto.engines.optimizers import innermost
@@ -134,6 +135,7 @@ __all__ = [
     "excluded_from_decay",
     "explained_misfit",
     "innermost",
+    "is_loss_of_machine",
     "lookups",
     "make_engine",
     "mean_logs",

@@ -9,6 +9,12 @@ import keras
 from keras_amto.engines.out_of_memory import is_out_of_memory
 
 
+def is_loss_of_machine(error: BaseException) -> bool:
+    """Says whether an error is that of a server that cannot be reached."""
+    # By its name: only TensorFlow has it, which not every backend imports.
+    return type(error).__name__ == "UnavailableError"
+
+
 @contextlib.contextmanager
 def explained_misfit(sample: Any, loss: Any, label: str = "") -> Iterator[None]:
     """Explains what a step raises on data that do not fit the model.
@@ -20,12 +26,12 @@ def explained_misfit(sample: Any, loss: Any, label: str = "") -> Iterator[None]:
 
     Raises:
         ValueError: in the place of any exception of a step, but for a lack of
-            memory and the loss of another worker process.
+            memory and the loss of a machine.
     """
     try:
         yield
     except Exception as error:
-        if is_out_of_memory(error):
+        if is_out_of_memory(error) or is_loss_of_machine(error):
             raise
         like = keras.tree.map_structure(
             lambda a: None if a is None else f"{a.dtype}{list(a.shape[1:])}",

@@ -27,7 +27,7 @@ from keras_amto.fit.plan import FitPlan
 from keras_amto.fit.progress import Progress
 from keras_amto.fit.recovery import Watch
 from keras_amto.fit.recovery import in_memory
-from keras_amto.fit.recovery import log_loss
+from keras_amto.fit.recovery import log_change
 from keras_amto.fit.refusals import refuse_misfits
 from keras_amto.fit.refusals import refuse_non_finite
 from keras_amto.fit.refusals import refuse_text
@@ -62,12 +62,12 @@ def run_fit(
         ValueError: if the data or the model cannot be used.
         RuntimeError: if all tasks have diverged.
     """
+    cluster = carried.strategy if is_cluster(carried.strategy) else None
+    if cluster is not None and cluster.refresh():
+        carried.engine = None
     refuse_text(plan)
     sample = plan.sample_batch()
     engine, run = start(carried, sample)
-    cluster = carried.strategy if is_cluster(carried.strategy) else None
-    if cluster is not None and cluster.take_back():
-        engine = remake_engine(carried, sample)
     refuse_labels(plan, carried.network, carried.compile_args["loss"])
     model.built = True  # callbacks may save it
     keeper = _keeper(plan, model, carried, callbacks)
@@ -156,7 +156,7 @@ def run_fit(
                     carried.run = None if copy is None else copy.run
                     if cluster is None or copy is None:
                         raise
-                    log_loss(cluster.reconnect(), copy.run.step)
+                    log_change(cluster.refresh(), copy.run.step)
                     engine = remake_engine(carried, sample)
                     problem = _problem(plan, engine, settings.min_delta)
                     events.moved_to(problem)
@@ -172,8 +172,14 @@ def run_fit(
                 carried.run = carried.run.with_masters(events.masters_before)
             carried.run = begin(carried.run)
             if cluster is not None:
-                # A machine may be lost before the next `fit`.
-                carried.run = in_memory(carried.run)
+                # A machine may be lost before the next `fit`, or just was.
+                try:
+                    with cluster.losses_explained():
+                        carried.run = in_memory(carried.run)
+                except LostMachineError:
+                    copy = events.round_copy
+                    carried.engine = None
+                    carried.run = None if copy is None else copy.run
         carried.shown.remember()
 
 

@@ -90,11 +90,11 @@ def in_memory(value: Any) -> Any:
     return copy(value)
 
 
-def log_loss(lost: list[str], step: int) -> None:
-    """Tells the user which machines are gone."""
+def log_change(changed: list[str], step: int) -> None:
+    """Tells the user which machines came or went."""
     _logger.warning(
-        "Lost %s. Training goes on without, from step %d, where the round "
-        "began.",
-        " and ".join(lost) or "a machine for a moment",
+        "The machines of the cluster have changed (%s). Training goes on from "
+        "step %d, where the round began.",
+        ", ".join(changed) or "one was lost for a moment",
         step,
     )

@@ -14,6 +14,7 @@ from keras_amto.engines import Trained
 from keras_amto.engines import TrainingJob
 from keras_amto.engines import current_learning_rate
 from keras_amto.engines import explained_misfit
+from keras_amto.engines import is_loss_of_machine
 from keras_amto.engines import refuse_misfit
 from keras_amto.fit.carried import Carried
 from keras_amto.fit.plan import FitPlan
@@ -73,7 +74,9 @@ def refuse_non_finite(
                     engine, run, tasks, data, np.array([position]), optimizer
                 )
                 spoiled = not any(map(_is_finite, trained))
-            except Exception:
+            except Exception as error:
+                if is_loss_of_machine(error):
+                    raise
                 spoiled = True  # an infinite class index, which a loss refuses
             if spoiled:
                 raise ValueError(

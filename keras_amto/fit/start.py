@@ -17,6 +17,7 @@ from keras_amto.engines import WorkerFactory
 from keras_amto.engines import build_metrics
 from keras_amto.engines import build_network
 from keras_amto.engines import default_seeds_from
+from keras_amto.engines import lookups
 from keras_amto.engines import make_engine
 from keras_amto.engines import refuse_misfit
 from keras_amto.engines import symbolic
@@ -39,8 +40,8 @@ def start(carried: Carried, sample: IndexedData) -> tuple[Engine, RunState]:
         ValueError: if the model cannot be built, cloned or trained.
     """
     _build(carried, sample)
-    if is_cluster(carried.strategy) and carried.network.weights:
-        carried.strategy.refuse_older(carried.network.weights[0].value)
+    if is_cluster(carried.strategy):
+        _refuse_on_cluster(carried)
     loaded = _is_loaded(carried, sample)
     changed = carried.shown.was_changed()
     inputs = symbolic(sample.x)
@@ -86,6 +87,19 @@ def _build(carried: Carried, sample: IndexedData) -> None:
             optimizer.build(carried.network.trainable_variables)
 
 
+def _refuse_on_cluster(carried: Carried) -> None:
+    """Raises where other machines cannot train the network."""
+    for table in lookups(carried.network):
+        raise ValueError(
+            "Tables of lookup layers stay on this machine, and other machines "
+            f"cannot reach them. Received: the layer {table.name!r}. "
+            "Expected: a network that takes numbers, or no cluster; apply the "
+            "layer to the data first."
+        )
+    for variable in carried.network.weights[:1]:
+        carried.strategy.refuse_older(variable.value)
+
+
 def _make_engine(carried: Carried, sample: IndexedData) -> Engine:
     factory = WorkerFactory(
         carried.network, carried.model_fn, carried.compile_args, carried.augment
@@ -128,12 +142,18 @@ def _masters(
     values = None
     if carried.shown.optimizer_has_trained():
         values = carried.shown.optimizer_values()
+    if carried.run is not None and not changed:
+        return [
+            # After `compile`, and only then, a master has no optimizer.
+            master
+            if master.optimizer
+            else engine.initial_replica(master.weights, values)
+            for master in carried.run.masters
+        ]
     if carried.run is None:
         weights = _initial_weights(carried, sample, loaded)
-    elif changed:
-        weights = [carried.network.get_weights()] * carried.run.num_tasks
     else:
-        weights = [list(master.weights) for master in carried.run.masters]
+        weights = [carried.network.get_weights()] * carried.run.num_tasks
     return [engine.initial_replica(each, values) for each in weights]
 
 

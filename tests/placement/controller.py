@@ -104,6 +104,40 @@ def without_copies(number):
             yield {"error": f"{type(error).__name__}: {error}"}
 
 
+def with_tables(number):
+    """Trains what has a lookup table, which other machines cannot reach."""
+    import numpy as np
+
+    with machines(1) as servers:
+        cluster = connect([servers[0].address])
+        lookup = keras.layers.IntegerLookup(vocabulary=[3, 5])
+        model = keras_amto.AMTOModel(
+            keras.Sequential(
+                [keras.Input((1,), dtype="int64"), lookup,
+                 keras.layers.Rescaling(1.0), keras.layers.Dense(2)]
+            ),
+            2,
+            strategy=cluster,
+        )  # fmt: skip
+        model.compile("sgd", "mse")
+        try:
+            model.fit(np.full((9, 1), 3), np.zeros((9, 2)), verbose=0)
+        except ValueError as error:
+            yield {"error": f"{type(error).__name__}: {error}"}
+
+
+def between_fits(number):
+    """Loses a server between two calls of `fit`, and trains on."""
+    with machines(2) as servers:
+        cluster = connect([each.address for each in servers])
+        model = training.train(training.make_model(cluster))
+        servers[0].kill()
+        training.train(model)
+        yield training.result(model) | {"used": len(cluster.addresses)}
+        again = training.train(training.make_model(cluster))
+        yield training.result(training.train(again))
+
+
 def built_before(number):
     """Builds a model, and connects too late."""
     model = training.make_network()
@@ -126,7 +160,7 @@ def controllers_change(number):
 
 SCENARIOS = [
     equal, servers_alone, killed, silent, none_left, without_copies,
-    built_before, controllers_change,
+    built_before, with_tables, between_fits, controllers_change,
 ]  # fmt: skip
 
 

@@ -112,6 +112,18 @@ def test_a_model_that_is_older_than_the_cluster_is_refused(tmp_path):
     assert outcome["error"].startswith("ValueError: The model was made before")
 
 
+def test_a_network_with_tables_is_refused(tmp_path):
+    (outcome,) = control(tmp_path, "with_tables")
+    assert outcome["error"].startswith("ValueError: Tables of lookup layers")
+
+
+def test_a_server_that_is_lost_between_two_fits_changes_no_bit(tmp_path):
+    """Beside two fits without any loss."""
+    lost, whole = control(tmp_path, "between_fits")
+    assert lost.pop("used") == 1
+    assert lost == whole
+
+
 @pytest.mark.slow
 def test_a_controller_that_is_killed_continues_on_the_same_servers(
     tmp_path, straight
