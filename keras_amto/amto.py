@@ -17,7 +17,9 @@ paper's Algorithm 1, whose line numbers it bears. The equations are in
 import abc
 import dataclasses
 from collections.abc import Iterable
+from collections.abc import Mapping
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -124,6 +126,28 @@ class RunState:
             return (self.masters[task],)
         return (self.masters[task], self.shadows[task])
 
+    def with_weights(self, values: Mapping[int, Any]) -> "RunState":
+        """Returns the state with some weights, by position, in every network.
+
+        The best networks of before keep theirs.
+        """
+
+        def changed(replica: Replica) -> Replica:
+            weights = list(replica.weights)
+            for position, value in values.items():
+                weights[position] = value
+            return replica._replace(weights=tuple(weights))
+
+        masters = tuple(map(changed, self.masters))
+        pairs = zip(masters, self.masters, self.best, strict=True)
+        return dataclasses.replace(
+            self.with_masters(masters),
+            shadows=self.shadows and tuple(map(changed, self.shadows)),
+            best=tuple(
+                new if best is old else best for new, old, best in pairs
+            ),
+        )
+
     def with_masters(self, masters: Sequence[Replica]) -> "RunState":
         """Returns the state with masters in the place of these."""
         kept = zip(masters, self.masters, self.validation_logs, strict=True)
@@ -184,7 +208,9 @@ class Listener(abc.ABC):
         """Called from time to time while networks are evaluated."""
 
     @abc.abstractmethod
-    def after(self, run: RunState, execution: Execution, logs: Logs) -> None:
+    def after(
+        self, run: RunState, execution: Execution, logs: Logs
+    ) -> RunState:
         """Called after the steps of an execution, with their logs."""
 
     @abc.abstractmethod
@@ -193,7 +219,7 @@ class Listener(abc.ABC):
 
     @abc.abstractmethod
     def epoch_ended(self, run: RunState, execution: Execution) -> RunState:
-        """Called after the last execution of an epoch."""
+        """Called after an epoch, also one that `stops` cuts short."""
 
     @abc.abstractmethod
     def stops(self) -> bool:
@@ -229,20 +255,16 @@ def optimize(
         if execution.starts_round:
             run = reallocate(run, problem)  # 11, 12
         run, logs = train(run, problem, execution, listener)  # 13
-        listener.after(run, execution, logs)
-        if execution.ends_round:  # 14 to 17
-            run = determine_transfer(run, problem, listener.tick)
-            run = listener.round_ended(run)
-        if execution.ends_epoch:
+        run = listener.after(run, execution, logs)
+        if execution.ends_round or listener.stops():
+            run = end_round(run, problem, listener)  # 14 to 17
+        if execution.ends_epoch or listener.stops():
             run = listener.epoch_ended(run, execution)
         if listener.stops():  # 9, early stopping
-            if run.round_start is not None:
-                run = determine_transfer(run, problem, listener.tick)
-                run = listener.round_ended(run)
-            if not execution.ends_epoch:
-                run = listener.epoch_ended(run, execution)
             break
         listener.save(run, execution)
+    if run.round_start is not None:  # stopped as an epoch ended
+        run = end_round(run, problem, listener)
     return run
 
 
@@ -364,6 +386,12 @@ def validate(
     return dataclasses.replace(
         run, validation_logs=tuple(known), losses=_losses(known, 0)
     )
+
+
+def end_round(run: RunState, problem: Problem, listener: Listener) -> RunState:
+    """Lines 14 to 17, also for a round that is cut short."""
+    run = determine_transfer(run, problem, listener.tick)
+    return listener.round_ended(run)
 
 
 def determine_transfer(

@@ -411,7 +411,9 @@ class AMTOModel(keras.Model):
             callbacks: Keras callbacks; among them at most one `AMTOCallback`.
                 Logs hold the means over the tasks of `loss`, of each metric and
                 of their `val_` values on the tasks' own validation sets, and
-                `transfers`, the shadows accepted in the epoch.
+                `transfers`, the shadows accepted in the epoch. They see the
+                champion, and the winner as the last epoch ends. What they write
+                into its weights, every task trains on.
             validation_split: Float. Unlike Keras' this is the share of a
                 validation set drawn at random for each task. Defaults to `0.0`,
                 that of the constructor.

@@ -82,6 +82,7 @@ class Execution(NamedTuple):
         starts_round: Boolean.
         ends_round: Boolean. The last execution of a schedule always ends its
             round, even one that is cut short.
+        is_last: Boolean, whether the schedule ends with it.
         cuts_round: Boolean, whether it ends a round that would go on if there
             were more epochs.
     """
@@ -93,6 +94,7 @@ class Execution(NamedTuple):
     ends_epoch: bool
     starts_round: bool
     ends_round: bool
+    is_last: bool
     cuts_round: bool
 
 
@@ -144,5 +146,6 @@ def executions(
             ends_epoch=steps == left,
             starts_round=in_round == 0,
             ends_round=step % transfer_interval == 0 or step == total,
+            is_last=step == total,
             cuts_round=step % transfer_interval != 0 and step == total,
         )

@@ -102,6 +102,7 @@ class Quiet(Listener):
     def after(self, run, execution, logs):
         self.told.append("after")
         self.step = run.step
+        return run
 
     def round_ended(self, run):
         self.told.append("round")
@@ -292,6 +293,35 @@ def test_a_listener_is_told_in_the_order_of_keras():
     assert listener.told == [*one, *one, "epoch"]
     _, listener = optimized(2, Quiet(stop_at=3))
     assert listener.told == ["before", "after", "round", "epoch"]
+
+
+class StopsAsAnEpochEnds(Quiet):
+    def epoch_ended(self, run, execution):
+        self.stop_at = 0
+        return super().epoch_ended(run, execution)
+
+
+def test_a_round_is_decided_that_an_epoch_stops():
+    run, listener = optimized(2, StopsAsAnEpochEnds())
+    assert run.step == 7  # two steps into the second round
+    assert run.round_start is None
+    assert len(run.records) == 2
+    assert listener.told[-2:] == ["epoch", "round"]
+
+
+def test_weights_that_are_written_reach_every_network_but_the_best_of_before():
+    run = amto.reallocate(first(3), problem(3))
+    best = Replica((np.array(7.0),), ())
+    run = dataclasses.replace(
+        run, best=(best, *run.masters[1:]), validation_logs=(({},),) * 3
+    )
+    after = run.with_weights({0: np.array(5.0)})
+    for replica in (*after.masters, *after.shadows, *after.best[1:]):
+        assert replica.weights == (5.0,)
+    assert after.best[0] is best
+    assert after.best[1] is after.masters[1]
+    assert after.validation_logs == ((), (), ())
+    assert run.masters[1].weights == (1.0,)
 
 
 @settings(max_examples=30, deadline=None)

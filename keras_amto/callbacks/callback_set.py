@@ -13,6 +13,7 @@ from keras_amto.callbacks.population_backup import PopulationBackup
 from keras_amto.callbacks.round_callback import RoundCallback
 from keras_amto.callbacks.stock import ends_on_nan
 from keras_amto.callbacks.stock import listens_to_batches
+from keras_amto.callbacks.stock import may_write
 from keras_amto.callbacks.stock import overrides_winner
 from keras_amto.callbacks.stock import refuse_unsupported
 from keras_amto.callbacks.tensor_board_rounds import TensorBoardRounds
@@ -38,6 +39,11 @@ class CallbackSet:
     def listens_to_batches(self) -> bool:
         """Whether executions follow the compiled `steps_per_execution`."""
         return any(map(listens_to_batches, (self.settings, *self.others)))
+
+    @property
+    def may_write(self) -> bool:
+        """Whether a callback may write into the network that it is shown."""
+        return any(map(may_write, self.others))
 
     @property
     def ends_on_nan(self) -> bool:

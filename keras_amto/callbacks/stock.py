@@ -77,6 +77,13 @@ def listens_to_batches(callback: keras.callbacks.Callback) -> bool:
     )
 
 
+def may_write(callback: keras.callbacks.Callback) -> bool:
+    """Says whether a callback may write into a network while it trains."""
+    kind = type(callback)
+    is_stock = getattr(keras.callbacks, kind.__name__, None) is kind
+    return not is_stock or isinstance(callback, keras.callbacks.LambdaCallback)
+
+
 def ends_on_nan(callbacks: Sequence[keras.callbacks.Callback]) -> bool:
     """Says whether a callback deals with NaN, so that `fit` does not raise."""
     return any(isinstance(c, keras.callbacks.TerminateOnNaN) for c in callbacks)

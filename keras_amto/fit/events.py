@@ -24,6 +24,7 @@ from keras_amto.fit.plan import FitPlan
 from keras_amto.fit.progress import Progress
 from keras_amto.fit.recovery import Watch
 from keras_amto.fit.recovery import in_memory
+from keras_amto.fit.winner import select_winner
 from keras_amto.schedule import Execution
 
 
@@ -62,6 +63,7 @@ class KerasEvents(Listener):
         callback_list: All callbacks, as Keras calls them.
         progress: Moves the progress bar.
         keeper: Keeps backups, or `None`.
+        metric: The metric that selects the winner, `None` for the loss.
         watch: Notices machines that are lost, `None` on this machine alone.
         keep_copies: Boolean, whether to keep what each round begins with in
             the memory of this machine.
@@ -77,6 +79,7 @@ class KerasEvents(Listener):
         callback_list: keras.callbacks.CallbackList,
         progress: Progress,
         keeper: BackupKeeper | None,
+        metric: str | None,
         watch: Watch | None = None,
         keep_copies: bool = False,
     ) -> None:
@@ -88,6 +91,7 @@ class KerasEvents(Listener):
         self._callbacks = callback_list
         self._progress = progress
         self._keeper = keeper
+        self._metric = metric
         self._watch = watch
         self._keep_copies = keep_copies
         #: What the round under way began with, `None` without copies.
@@ -100,6 +104,8 @@ class KerasEvents(Listener):
         self.masters_before: tuple[Replica, ...] | None = None
         #: The logs of the last epoch, `None` if there was none.
         self.epoch_logs: Logs | None = None
+        #: The network that was selected, `None` until then.
+        self.winner: Replica | None = None
 
     def capture(self, run: RunState) -> FitState:
         """Returns all that the `fit` is made of."""
@@ -116,6 +122,7 @@ class KerasEvents(Listener):
 
     def restore(self, state: FitState) -> RunState:
         """Goes on from a backup, after `on_train_begin`."""
+        self.winner = None
         restore_states(self._callbacks.callbacks, state.callbacks)
         if state.shown is not None:
             self._carried.shown.show(state.shown)
@@ -135,6 +142,7 @@ class KerasEvents(Listener):
     def before(self, run: RunState, execution: Execution) -> RunState:
         if self._keep_copies and execution.starts_round:
             self.round_copy = in_memory(self.capture(run))
+        run = self._followed(run)  # `on_train_begin` may have written
         self._before_cut = None
         if self._keeper is not None and execution.cuts_round:
             # With more epochs the round would go on: where they may be added
@@ -151,10 +159,8 @@ class KerasEvents(Listener):
         if execution.starts_round:
             for callback in self._round_callbacks():
                 callback.on_round_begin(run.round)
-        # Between two rounds, callbacks may have set weights of tasks.
-        run = self._current(run)
         self._callbacks.on_train_batch_begin(execution.batch)
-        return run
+        return self._followed(run)
 
     def learning_rate(self) -> float | None:
         # Read for every execution: callbacks may have set it.
@@ -168,7 +174,9 @@ class KerasEvents(Listener):
         self._progress.tick()
         self._check_machines()
 
-    def after(self, run: RunState, execution: Execution, logs: Logs) -> None:
+    def after(
+        self, run: RunState, execution: Execution, logs: Logs
+    ) -> RunState:
         self._carried.run = run
         self._training_logs = logs
         steps = execution.steps
@@ -179,10 +187,11 @@ class KerasEvents(Listener):
                 steps = whole  # as in Keras, whose last one counts in full
         last = execution.batch + steps - 1
         self._callbacks.on_train_batch_end(last, logs)
+        return self._followed(run)
 
     def round_ended(self, run: RunState) -> RunState:
         record = run.records[-1]
-        before = self._current(run)
+        before = self._carried.run or run
         if self._keeper is not None:
             self._keeper.append(record)
         self._carried.run = run
@@ -203,7 +212,7 @@ class KerasEvents(Listener):
             self._show_champion(run)  # somebody looks
         for callback in self._round_callbacks():
             callback.on_round_end(record.round, record)
-        return self._current(run)
+        return self._followed(run)
 
     def epoch_ended(self, run: RunState, execution: Execution) -> RunState:
         logs = dict(self._training_logs)
@@ -220,8 +229,26 @@ class KerasEvents(Listener):
         )
         self._progress.end_epoch()
         self.epoch_logs = logs
+        if execution.is_last or self.stops():
+            # First, so that what callbacks save is what `fit` leaves.
+            self.select(run)
         self._callbacks.on_epoch_end(execution.epoch, logs)
-        return self._current(run)
+        return self._followed(run)
+
+    def select(self, run: RunState) -> None:
+        """Selects the winner and shows it, unless that is done already."""
+        if self.winner is not None or self.epoch_logs is None:
+            return  # or there was no epoch
+        best = self._given.settings.restore_best_weights
+        self.winner, self._carried.finalists = select_winner(
+            self._plan,
+            self._problem.engine,
+            run.best if best else run.masters,
+            self._metric,
+            self._progress,
+            self.tick,
+        )
+        self._carried.shown.show(self.winner)
 
     def stops(self) -> bool:
         return bool(self._model.stop_training)
@@ -245,22 +272,29 @@ class KerasEvents(Listener):
         if self._watch is not None:
             self._watch.check()
 
-    def _current(self, run: RunState) -> RunState:
-        """The state that the model carries: callbacks may have changed it."""
-        return self._carried.run or run
+    def _followed(self, run: RunState) -> RunState:
+        """The state as callbacks have left it: they may set weights."""
+        run = self._carried.run or run
+        if self._given.may_write:
+            written = self._carried.shown.take_writes()
+            if written:
+                run = run.with_weights(written)
+        self._carried.run = run
+        return run
 
     def _validated(self, run: RunState) -> tuple[RunState, Logs]:
         """The epoch's validation, with the hooks that Keras calls for it."""
         self._callbacks.on_test_begin()
         run = validate(run, self._problem, self.tick)
         self._carried.run = run
+        self._show_champion(run)
         batch = 0
         sets, known = self._problem.validation_sets, run.validation_logs
         for samples, (logs, *_) in zip(sets, known, strict=True):
             self._callbacks.on_test_batch_begin(batch)
             batch += len(samples.batches)
             self._callbacks.on_test_batch_end(batch - 1, logs)
-        self._show_champion(run)
+        run = self._followed(run)
         mean = mean_logs([logs for logs, *_ in known])
         clean = self._plan.validation_data
         if clean is not None:

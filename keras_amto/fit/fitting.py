@@ -33,7 +33,6 @@ from keras_amto.fit.refusals import refuse_non_finite
 from keras_amto.fit.refusals import refuse_text
 from keras_amto.fit.start import remake_engine
 from keras_amto.fit.start import start
-from keras_amto.fit.winner import select_winner
 from keras_amto.fit.winner import selection_metric
 from keras_amto.ledger import Record
 from keras_amto.schedule import executions
@@ -92,13 +91,15 @@ def run_fit(
         callback_list,
         progress,
         keeper,
+        metric,
         watch,
         keep_copies=cluster is not None and cluster.keep_copies,
     )
     model.stop_training = False
+    carried.shown.remember()
 
-    def train(run: RunState) -> Replica | None:
-        """Trains to the end and returns the winner, if there is any."""
+    def train(run: RunState) -> None:
+        """Trains to the end, and selects the winner."""
         run = optimize(
             run,
             problem,
@@ -115,15 +116,7 @@ def run_fit(
             ),
             events,
         )
-        if events.epoch_logs is None:
-            return None  # there was no epoch
-        best = settings.restore_best_weights
-        candidates = run.best if best else run.masters
-        winner, carried.finalists = select_winner(
-            plan, problem.engine, candidates, metric, progress, events.tick
-        )
-        carried.shown.show(winner)
-        return winner
+        events.select(run)
 
     try:
         with contextlib.ExitStack() as stack:
@@ -147,7 +140,7 @@ def run_fit(
                         if cluster is None
                         else cluster.losses_explained()
                     ):
-                        winner = train(run)
+                        train(run)
                     break
                 except LostMachineError:
                     copy = events.round_copy
@@ -164,8 +157,8 @@ def run_fit(
                     if keeper is not None:
                         keeper.begin_ledger(run.records)
             callback_list.on_train_end(events.epoch_logs)
-            if winner is not None and callbacks.overrides_winner:
-                carried.shown.show(winner)
+            if events.winner is not None and callbacks.overrides_winner:
+                carried.shown.show(events.winner)
     finally:
         if carried.run is not None:
             if events.masters_before is not None:

@@ -55,6 +55,27 @@ class ShownNetwork:
             digest.update(np.ascontiguousarray(to_numpy(variable)).data)
         return digest.hexdigest()
 
+    def take_writes(self) -> dict[int, Any]:
+        """Returns, by position, the weights that somebody else has written.
+
+        From then on they are what this `fit` has shown.
+        """
+        now = [to_numpy(variable) for variable in self.network.weights]
+        if self.replica is None:
+            written = dict(enumerate(now)) if self.was_changed() else {}
+            self._digest = self.digest()
+            return written
+        shown = self.replica.weights
+        written = {
+            i: new
+            for i, (new, old) in enumerate(zip(now, shown, strict=True))
+            if new.tobytes() != np.asarray(old).tobytes()
+        }
+        self.replica = self.replica._replace(
+            weights=tuple(written.get(i, old) for i, old in enumerate(shown))
+        )
+        return written
+
     def remember(self) -> None:
         """Takes the weights for those that `fit` has left."""
         self.replica = None

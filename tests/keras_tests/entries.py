@@ -10,7 +10,7 @@ class Reason(enum.Enum):
     REFUSED = "a documented refusal"
     EXTRA_KEYS = "extra keys in logs or summaries"
     SAVED_MODEL = "the name or class of the saved model"
-    METHOD = "what AMTO is: tasks that are validated, and a winner among them"
+    METHOD = "tasks are validated, where Keras would only train"
 
 
 @dataclasses.dataclass(frozen=True)

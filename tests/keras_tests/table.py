@@ -136,27 +136,12 @@ FAILING: dict[str, Entry] = {
         "test_comprehensive_model_state_restoration1",
     ),
     **entries(
-        _ORBAX,
-        Reason.METHOD,
-        "the last epoch saves the champion, and the winner takes its place",
-        "Mismatched elements: 60 / 60",
-        "test_checkpoint_loading_comprehensive0",
-        "test_checkpoint_loading_comprehensive1",
-    ),
-    **entries(
         _TRAINER,
         Reason.METHOD,
-        "the tasks are validated, where Keras would only train",
+        "as with `validation_split` in Keras, `compute_loss` also validates",
         "False is not true",
         "test_fwd_pass_loss_presence_in_compute_loss",
         "test_metric_update_in_compute_loss",
-    ),
-    **entries(
-        _TRAINER,
-        Reason.METHOD,
-        "callbacks see a copy of the champion, and two networks train",
-        r"DESIRED: array\(12\)",
-        "test_callbacks_can_update_state_at_batch_boundary",
     ),
 }
 
