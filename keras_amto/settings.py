@@ -1,7 +1,10 @@
 """The settings of an `AMTOModel`."""
 
 import dataclasses
+import functools
 import os
+from collections.abc import Callable
+from typing import Any
 
 from keras_amto.arguments import check_boolean
 from keras_amto.arguments import check_choice
@@ -12,23 +15,24 @@ from keras_amto.engines import ENGINES
 
 SELECTIONS = ("adaptive", "uniform")
 
+_CHECKS: dict[str, Callable[[str, Any], Any]] = {
+    "num_tasks": functools.partial(check_integer, minimum=1),
+    "transfer_interval": functools.partial(check_integer, minimum=1),
+    "validation_split": functools.partial(check_share, zero=False),
+    "holdout_split": functools.partial(check_share, zero=True),
+    "selection": functools.partial(check_choice, choices=SELECTIONS),
+    "relationship_decay": functools.partial(check_share, zero=False, one=True),
+    "stratify": check_boolean,
+    "engine": functools.partial(check_choice, choices=ENGINES),
+    "seed": functools.partial(check_integer, minimum=0),
+    "memory_limit": functools.partial(check_integer, minimum=1),
+    "cache_dir": check_directory,
+}
+
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
-    """The settings of an `AMTOModel`, checked.
-
-    Attributes:
-        num_tasks: Integer, M, at least 1.
-        transfer_interval: Integer, c, at least 1.
-        validation_split: Float in (0, 1).
-        holdout_split: Float in [0, 1).
-        selection: `"adaptive"` or `"uniform"`.
-        relationship_decay: Float in (0, 1].
-        stratify: Boolean.
-        engine: `"auto"`, `"portable"` or `"tensorflow"`.
-        seed: Integer, at least 0.
-        memory_limit: Integer, at least 1.
-        cache_dir: String, a directory that can be written to, or `None`.
+    """The settings of an `AMTOModel`, as described there.
 
     Raises:
         TypeError: if a setting is of the wrong type.
@@ -48,29 +52,6 @@ class Settings:
     cache_dir: str | os.PathLike[str] | None
 
     def __post_init__(self) -> None:
-        checked = {
-            "num_tasks": check_integer("num_tasks", self.num_tasks, 1),
-            "transfer_interval": check_integer(
-                "transfer_interval", self.transfer_interval, 1
-            ),
-            "validation_split": check_share(
-                "validation_split", self.validation_split, zero=False
-            ),
-            "holdout_split": check_share(
-                "holdout_split", self.holdout_split, zero=True
-            ),
-            "selection": check_choice("selection", self.selection, SELECTIONS),
-            "relationship_decay": check_share(
-                "relationship_decay",
-                self.relationship_decay,
-                zero=False,
-                one=True,
-            ),
-            "stratify": check_boolean("stratify", self.stratify),
-            "engine": check_choice("engine", self.engine, ENGINES),
-            "seed": check_integer("seed", self.seed, 0),
-            "memory_limit": check_integer("memory_limit", self.memory_limit, 1),
-            "cache_dir": check_directory("cache_dir", self.cache_dir),
-        }
-        for name, value in checked.items():
-            object.__setattr__(self, name, value)
+        for name, check in _CHECKS.items():
+            checked = check(name, getattr(self, name))
+            object.__setattr__(self, name, checked)

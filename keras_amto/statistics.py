@@ -62,19 +62,11 @@ def summarise(scores: Scores) -> Summary:
 
 
 def difference(scores: Scores, reference: Scores) -> Difference:
-    """Returns the mean paired difference, its interval, and its p-value.
+    """Returns the mean paired difference over the seeds that both have.
 
     The interval is Student's ("The probable error of a mean", Biometrika 6,
     1908), for independent, normally distributed differences. The p-value is
     that of `sign_flip_p`, for independent, symmetric ones.
-
-    Args:
-        scores: Score by seed.
-        reference: Score by seed of what to compare with. Only seeds that both
-            have count.
-
-    Raises:
-        ImportError: if there are two seeds, and SciPy is missing.
 
     Example:
 

@@ -1,5 +1,6 @@
 """Fitting again and again takes no more of anything."""
 
+import ctypes
 import functools
 import gc
 import os
@@ -141,16 +142,28 @@ class Usages(keras_amto.callbacks.RoundCallback):
     def __init__(self, traces, rounds):
         super().__init__()
         self.traces, self.rounds, self.after = traces, rounds, {}
+        self.megabytes = dict.fromkeys(rounds, float("inf"))
 
     def on_round_end(self, round, record):
-        if round + 1 in self.rounds:
-            found = usage()  # looking takes memory too, so that comes first
-            with open("/proc/self/statm", encoding="ascii") as file:
-                pages = int(file.read().split()[1])
-            self.after[round + 1] = found | {
-                "traces": self.traces.count,
-                "megabytes": pages * os.sysconf("SC_PAGE_SIZE") / 2**20,
-            }
+        for last in self.rounds:
+            # A backup that is being written takes memory in some rounds, and
+            # not in all of some rounds.
+            if last - 10 < round + 1 <= last:
+                found = usage()  # looking takes memory too, so it comes first
+                self.megabytes[last] = min(self.megabytes[last], resident())
+                self.after[last] = found | {
+                    "traces": self.traces.count,
+                    "megabytes": self.megabytes[last],
+                }
+
+
+def resident():
+    """The megabytes of the process that lie in memory."""
+    # What was freed and glibc keeps for later depends on threads' luck.
+    ctypes.CDLL(None).malloc_trim(0)
+    with open("/proc/self/statm", encoding="ascii") as file:
+        pages = int(file.read().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
 @in_its_own_process
