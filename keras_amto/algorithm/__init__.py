@@ -4,7 +4,6 @@ Source of all of them: Zhang, Qin, Pan, Sellis, "A Novel DNN Training Framework
 via Data Sampling and Multi-Task Optimization", IJCNN 2020, section III-B.
 """
 
-from keras_amto.algorithm.entropy import donor_entropy
 from keras_amto.algorithm.harmonic import best_candidate
 from keras_amto.algorithm.harmonic import harmonic_accuracy
 from keras_amto.algorithm.patience import Patience
@@ -13,6 +12,7 @@ from keras_amto.algorithm.patience import out_of_patience
 from keras_amto.algorithm.patience import update_patience
 from keras_amto.algorithm.randomness import Purpose
 from keras_amto.algorithm.randomness import random_stream
+from keras_amto.algorithm.relationships import donor_entropy
 from keras_amto.algorithm.relationships import donor_probabilities
 from keras_amto.algorithm.relationships import draw_donors
 from keras_amto.algorithm.relationships import initial_relationships

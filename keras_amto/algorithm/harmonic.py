@@ -13,22 +13,12 @@ def harmonic_accuracy(accuracies: npt.ArrayLike) -> FloatArray:
 
     $$A_{har} = \frac{M}{\sum_{m=1}^M 1 / A_m}$$
 
-    Paper, section III-B-2. An accuracy of zero makes it zero, which is the
-    limit. So does one that is negative or not finite.
+    The accuracies of one network over the M validation sets lie along the last
+    axis. An accuracy of zero makes it zero, which is the limit. So does one
+    that is negative or not finite.
 
-    Args:
-        accuracies: Array of shape `(..., M)`: the accuracies of one network
-            over the M validation sets lie along the last axis.
-
-    Returns:
-        Array of shape `(...)`.
-
-    Example:
-
-    >>> float(harmonic_accuracy([0.5, 1.0]).round(4))
-    0.6667
-    >>> float(harmonic_accuracy([0.0, 1.0]))
-    0.0
+    >>> harmonic_accuracy([[0.5, 1.0], [0.0, 1.0]]).round(4).tolist()
+    [0.6667, 0.0]
     """
     values = np.asarray(accuracies, dtype=np.float64)
     usable = np.all(np.isfinite(values) & (values > 0), axis=-1)
@@ -41,15 +31,8 @@ def harmonic_accuracy(accuracies: npt.ArrayLike) -> FloatArray:
 def best_candidate(scores: npt.ArrayLike, losses: npt.ArrayLike) -> int:
     """Returns the index of the highest score; the lower loss breaks ties.
 
-    Args:
-        scores: Array of shape `(M,)`. One that is not finite loses to every
-            finite one.
-        losses: Array of shape `(M,)`. One that is not finite is infinite.
-
-    Returns:
-        Integer in `[0, M)`, the lowest index where everything is equal.
-
-    Example:
+    A score that is not finite loses to every finite one. Where everything is
+    equal the lowest index wins.
 
     >>> best_candidate([0.9, 0.9, 0.8], [0.4, 0.3, 0.1])
     1

@@ -41,16 +41,10 @@ def initial_patience(num_tasks: int) -> Patience:
 def update_patience(
     patience: Patience, losses: npt.ArrayLike, min_delta: float = 0.0
 ) -> Patience:
-    """Returns the patience after one more validation.
+    """Returns the patience after one more validation of the masters.
 
-    Args:
-        patience: The patience so far.
-        losses: Array of shape `(M,)`, each task's validation loss after the
-            transfer was determined. A non-finite loss is not an improvement.
-        min_delta: Float, at least 0. By how much a loss must be lower than the
-            best to count as an improvement. Defaults to `0.0`.
-
-    Example:
+    A loss improves on the best if it is finite, and lower by more than
+    `min_delta`.
 
     >>> p = update_patience(initial_patience(2), [1.0, 2.0])
     >>> p = update_patience(p, [1.0, 1.5])
@@ -69,16 +63,10 @@ def update_patience(
 def out_of_patience(
     wait: npt.ArrayLike, limit: int | None, stop_when: str = "any"
 ) -> bool:
-    """Returns whether training should end.
+    """Returns whether tasks have waited for `limit` validations (p).
 
-    Args:
-        wait: Integer array of shape `(M,)`, validations since each task's best.
-        limit: Integer, the paper's p, or `None` for never.
-        stop_when: `"any"` (the paper) ends when one task has waited `limit`
-            validations, `"all"` when every task has, `"first"` (the author's
-            code) when task 0 has. Defaults to `"any"`.
-
-    Example:
+    It takes one task with `stop_when="any"` (the paper), all of them with
+    `"all"`, task 0 with `"first"` (the author's code). `None` is no limit.
 
     >>> readings = "any", "all", "first"
     >>> [out_of_patience([0, 3], 3, stop_when) for stop_when in readings]

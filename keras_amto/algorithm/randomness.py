@@ -32,20 +32,11 @@ def random_stream(
 ) -> np.random.Generator:
     """Returns a generator that depends on the arguments alone.
 
-    Args:
-        seed: Integer, at least 0. The seed of the run.
-        purpose: What the numbers are for.
-        *keys: Integers, at least 0, that name one stream among those of the
-            purpose, for instance a task and a pass over its data.
+    The keys, integers of at least 0, name one stream among those of the
+    purpose, for instance a task and a pass over its data.
 
-    Returns:
-        A new `numpy.random.Generator`.
-
-    Example:
-
-    >>> first = random_stream(0, Purpose.DONORS, 3)
-    >>> again = random_stream(0, Purpose.DONORS, 3)
-    >>> bool(first.random() == again.random())
+    >>> draws = [random_stream(0, Purpose.DONORS, 3).random() for _ in range(2)]
+    >>> draws[0] == draws[1]
     True
     """
     # A spawn key, because a list of entropy ignores trailing zeros: the streams

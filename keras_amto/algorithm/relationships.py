@@ -24,37 +24,20 @@ IntArray = npt.NDArray[np.int64]
 
 
 def initial_relationships(num_tasks: int) -> FloatArray:
-    """Returns the relationship lists before the first round (eq. 3).
-
-    Args:
-        num_tasks: Integer, M.
-
-    Returns:
-        Array of zeros of shape `(M, M)`.
-    """
+    """Returns the relationship lists before the first round (eq. 3)."""
     return np.zeros((num_tasks, num_tasks))
 
 
 def donor_probabilities(
     relationships: FloatArray, selection: str = "adaptive"
 ) -> FloatArray:
-    r"""Returns the probability of every donor (eq. 4).
+    r"""Returns the probability of every donor (eq. 4), at least two tasks.
 
     $$p_j = \frac{e^{r_j}}{\sum_{k \ne m} e^{r_k}}, \quad j \ne m$$
 
     computed with the row's maximum subtracted, so that large relationships do
-    not overflow.
-
-    Args:
-        relationships: Array of shape `(M, M)`, M at least 2, finite off the
-            diagonal.
-        selection: `"adaptive"` for equation 4, `"uniform"` for the ablation in
-            which all other tasks are equally likely. Defaults to `"adaptive"`.
-
-    Returns:
-        Array of shape `(M, M)`: row m sums to one and its m-th entry is zero.
-
-    Example:
+    not overflow. Row m sums to one and its m-th entry is zero. With
+    `selection="uniform"`, an ablation, all other tasks are equally likely.
 
     >>> donor_probabilities(np.zeros((3, 3)))[0].tolist()
     [0.0, 0.5, 0.5]
@@ -67,19 +50,25 @@ def donor_probabilities(
     return np.asarray(weights / weights.sum(axis=1, keepdims=True))
 
 
+def donor_entropy(probabilities: FloatArray) -> FloatArray:
+    r"""Returns how undecided each task's choice is, in bits; not in the paper.
+
+    $$H_m = -\sum_j p_{mj} \log_2 p_{mj}$$
+
+    It is $\log_2(M - 1)$ where all other tasks are equally likely, and 0 where
+    one of them is certain.
+    """
+    logarithms = np.log2(
+        probabilities, out=np.zeros_like(probabilities), where=probabilities > 0
+    )
+    # `0.0 -`, because a minus sign would give a certain choice -0 bits.
+    return np.asarray(0.0 - (probabilities * logarithms).sum(axis=1))
+
+
 def draw_donors(
     probabilities: FloatArray, generator: np.random.Generator
 ) -> IntArray:
-    """Draws one donor for each task (eq. 4, Algorithm 1 line 11).
-
-    Args:
-        probabilities: Array of shape `(M, M)` from `donor_probabilities`.
-        generator: Source of the M uniform numbers that are drawn.
-
-    Returns:
-        Integer array of shape `(M,)`, with `donors[m] != m`.
-
-    Example:
+    """Draws one donor for each task, never itself (Algorithm 1, line 11).
 
     >>> p = donor_probabilities(np.zeros((2, 2)))
     >>> draw_donors(p, np.random.default_rng(0)).tolist()
@@ -118,21 +107,8 @@ def update_relationships(
 
     with the losses of before any replacement. A non-finite loss counts as
     infinite: a diverged master changes r by +1, a diverged shadow by -1. Where
-    both diverged, r stays as it is.
-
-    Args:
-        relationships: Array of shape `(M, M)`.
-        donors: Integer array of shape `(M,)`, the donor of each task.
-        master_losses: Array of shape `(M,)`, J(theta_m | D_m^v).
-        shadow_losses: Array of shape `(M,)`, J(theta-bar_m | D_m^v).
-        decay: Float in (0, 1]. Factor on the old relationship of the tried
-            pair. The author's scalable variant uses 0.8. Defaults to `1.0`,
-            the paper's equation.
-
-    Returns:
-        A new array of shape `(M, M)`.
-
-    Example:
+    both diverged, r stays as it is. `decay` is a factor on the old $r_j$; the
+    author's scalable variant uses 0.8.
 
     >>> r = update_relationships(
     ...     np.zeros((2, 2)), np.array([1, 0]),

@@ -18,14 +18,6 @@ def comparable_losses(losses: npt.ArrayLike) -> FloatArray:
     always be replaced, and never wins. A bare `<` against NaN is false both
     ways, and a diverged master would stay forever.
 
-    Args:
-        losses: Array of any shape.
-
-    Returns:
-        Float array of the same shape.
-
-    Example:
-
     >>> comparable_losses([0.5, np.nan, -np.inf]).tolist()
     [0.5, inf, inf]
     """
@@ -36,19 +28,7 @@ def comparable_losses(losses: npt.ArrayLike) -> FloatArray:
 def accepts(
     master_losses: npt.ArrayLike, shadow_losses: npt.ArrayLike
 ) -> BoolArray:
-    """Returns where the shadow replaces the master (Algorithm 1, line 14).
-
-    The shadow's validation loss must be strictly lower. Non-finite losses count
-    as infinite.
-
-    Args:
-        master_losses: Array of shape `(M,)`.
-        shadow_losses: Array of shape `(M,)`.
-
-    Returns:
-        Boolean array of shape `(M,)`.
-
-    Example:
+    """Returns where the shadow's loss is strictly lower (line 14).
 
     >>> accepts([1.0, 1.0, np.nan], [0.9, 1.0, 7.0]).tolist()
     [True, False, True]
