@@ -39,7 +39,7 @@ from keras_amto.fit import plan_fit
 from keras_amto.fit import run_fit
 from keras_amto.ledger import Finalists
 from keras_amto.ledger import Ledger
-from keras_amto.optimizers.checked import check_optimizer
+from keras_amto.optimizers.named import check_optimizer
 from keras_amto.settings import Settings
 from keras_amto.tasks import Task
 

@@ -23,7 +23,7 @@ from keras_amto.experiments.results import load_results
 from keras_amto.experiments.results import save_result
 from keras_amto.experiments.results import write_whole
 from keras_amto.experiments.summary import write_summary
-from keras_amto.optimizers.checked import check_optimizer
+from keras_amto.optimizers.named import check_optimizer
 from keras_amto.statistics import import_scipy_stats
 
 

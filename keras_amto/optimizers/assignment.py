@@ -18,11 +18,9 @@ class Assignment(NamedTuple):
 
 
 def assign_where(condition: Any, assignments: Sequence[Assignment]) -> None:
-    """Assigns all of some variables, or none, on any backend.
+    """Assigns all or none, on any backend. No target may be another's source.
 
-    Args:
-        condition: Scalar boolean tensor.
-        assignments: What to assign. No target may be the source of another.
+    The condition is a scalar boolean tensor.
     """
     if keras.config.backend() == "tensorflow":
         _assign_on_tensorflow(condition, assignments)

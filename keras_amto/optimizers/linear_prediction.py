@@ -11,7 +11,7 @@ import keras
 
 from keras_amto.optimizers.assignment import Assignment
 from keras_amto.optimizers.assignment import assign_where
-from keras_amto.optimizers.checked import check_optimizer
+from keras_amto.optimizers.named import check_optimizer
 from keras_amto.optimizers.wrapper import OptimizerWrapper
 
 CYCLE = 3  # updates from one prediction to the next
@@ -92,11 +92,7 @@ class LinearPrediction(OptimizerWrapper):
         super().__init__(optimizer, name)
 
     def build(self, variables: Iterable[Any]) -> None:
-        """Creates the variables of this and of the wrapped optimizer.
-
-        Args:
-            variables: The trainable variables of a model.
-        """
+        """Creates the variables of this and of the wrapped optimizer."""
         variables = list(variables)
         super().build(variables)
         if not self.inner_optimizer.built:
@@ -121,9 +117,8 @@ class LinearPrediction(OptimizerWrapper):
 
         Args:
             grads: Gradients, one for each variable.
-            trainable_variables: The variables, needed in the first call of an
-                optimizer that is not built. Defaults to `None`, those that it
-                was built with.
+            trainable_variables: The variables. Defaults to `None`, those that
+                it was built with.
 
         Raises:
             ValueError: if it is not built and gets no variables.
@@ -138,13 +133,8 @@ class LinearPrediction(OptimizerWrapper):
                     "gradients, or a call of optimizer.build(variables) before."
                 )
             self.build(trainable_variables)
-        pairs = [
-            (weight, spare)
-            for weight, spare in zip(
-                self._trainable_variables, self._spares, strict=True
-            )
-            if spare is not None
-        ]
+        both = zip(self._trainable_variables, self._spares, strict=True)
+        pairs = [(w, spare) for w, spare in both if spare is not None]
         phase = keras.ops.convert_to_tensor(self._phase)
         is_second = keras.ops.equal(phase, 1)
         is_third = keras.ops.equal(phase, 2)

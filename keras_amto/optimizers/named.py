@@ -1,33 +1,37 @@
-"""Optimizers by name."""
+"""Optimizers as users name them."""
 
 from typing import Any
 
 import keras
 
+from keras_amto.arguments import wrong_type
+
+_EXPECTED = (
+    "a keras.optimizers.Optimizer, its name, such as 'sgd', or a configuration"
+)
+
+
+def check_optimizer(optimizer: Any) -> keras.optimizers.Optimizer:
+    """Returns `keras.optimizers.get(optimizer)`."""
+    if not isinstance(optimizer, (str, dict, keras.optimizers.Optimizer)):
+        raise wrong_type("optimizer", optimizer, "an optimizer", _EXPECTED)
+    try:
+        return keras.optimizers.get(optimizer)
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(
+            f"`optimizer` cannot be created: {error} "
+            f"Received: optimizer={optimizer!r}. Expected: {_EXPECTED}."
+        ) from error
+
 
 def named_optimizer(
     name: str, learning_rate: Any, momentum: float = 0.9
 ) -> keras.optimizers.Optimizer:
-    """Returns a Keras optimizer.
-
-    Args:
-        name: `"sgd"`, which gets Nesterov momentum, or another name.
-        learning_rate: A float or a schedule.
-        momentum: Float in [0, 1), used only by `"sgd"`. Defaults to `0.9`.
-
-    Raises:
-        ValueError: if Keras has no such optimizer.
-    """
+    """Returns an optimizer of Keras; `"sgd"` alone gets Nesterov momentum."""
     if name.lower() == "sgd":
         return keras.optimizers.SGD(
             learning_rate, momentum=momentum, nesterov=momentum > 0
         )
-    try:
-        optimizer = keras.optimizers.get(name)
-    except ValueError as error:
-        raise ValueError(
-            f"There is no such optimizer. Received: {name!r}. "
-            "Expected: the name of one of keras.optimizers."
-        ) from error
+    optimizer = check_optimizer(name)
     optimizer.learning_rate = learning_rate
     return optimizer

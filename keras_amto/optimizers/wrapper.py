@@ -13,18 +13,10 @@ from keras_amto.arguments import check_name
 
 
 class OptimizerWrapper(keras.optimizers.Optimizer):
-    """Forwards all that an optimizer has to a wrapped one.
+    """Forwards all that an optimizer has to `inner_optimizer`.
 
     A subclass overrides `build`, where it adds its own variables to
     `_own_variables`, and `apply`.
-
-    Args:
-        optimizer: The `keras.optimizers.Optimizer` to wrap.
-        name: String, the name of the optimizer. Defaults to `None`, a name
-            made from that of the class.
-
-    Attributes:
-        inner_optimizer: The wrapped optimizer.
     """
 
     def __init__(
@@ -70,14 +62,7 @@ class OptimizerWrapper(keras.optimizers.Optimizer):
             self.inner_optimizer.loss_scale_factor = factor
 
     def apply_gradients(self, grads_and_vars: Iterable[tuple[Any, Any]]) -> Any:
-        """Applies pairs of gradients and variables, as in `tf.keras`.
-
-        Args:
-            grads_and_vars: Pairs of a gradient and its variable.
-
-        Returns:
-            The number of updates.
-        """
+        """Applies pairs of a gradient and its variable, as in `tf.keras`."""
         super().apply_gradients(grads_and_vars)
         return self.iterations
 
@@ -98,10 +83,7 @@ class OptimizerWrapper(keras.optimizers.Optimizer):
         self.inner_optimizer.exclude_from_weight_decay(var_list, var_names)
 
     def set_weights(self, weights: Sequence[Any]) -> None:
-        """Sets `variables`, in their order.
-
-        Args:
-            weights: One array for each variable.
+        """Sets `variables` from one array each, in their order.
 
         Raises:
             TypeError: if they are not arrays of numbers.
@@ -132,16 +114,7 @@ class OptimizerWrapper(keras.optimizers.Optimizer):
         config: dict[str, Any],
         custom_objects: dict[str, Any] | None = None,
     ) -> Self:
-        """Creates an optimizer from what `get_config` returned.
-
-        Args:
-            config: The configuration. It is not changed.
-            custom_objects: Classes by name, for a wrapped optimizer that is
-                not registered. Defaults to `None`.
-
-        Returns:
-            An optimizer that is not built.
-        """
+        """Creates an optimizer, not built, from what `get_config` returned."""
         # Keras replaces parts of what it reads by objects.
         inner = keras.saving.deserialize_keras_object(
             copy.deepcopy(config["optimizer"]), custom_objects=custom_objects

@@ -252,7 +252,7 @@ def test_a_run_is_kept_until_another_is_complete(run_dir, tmp_path, capsys):
         (["--max-steps", "0"], "`max_steps` is too small"),
         (["--learning-rate", "nan"], "`learning_rate` is out of range"),
         (["--momentum", "1"], "`momentum` is out of range"),
-        (["--optimizer", "sdg"], "There is no such optimizer"),
+        (["--optimizer", "sdg"], "`optimizer` cannot be created"),
         (["--optimizer", "adam", "--momentum", "0.9"], "`momentum` is for sgd"),
         (["--drop-at", "7", "2"], "`drop_at` is not in order"),
         (["--validation-split", "1"], "`validation_split` is out of range"),
