@@ -40,7 +40,7 @@ class Finalists:
     clean_accuracies: FloatArray | None
 
     def to_json(self) -> str:
-        """Returns the table as strict JSON, as `Record.to_json` does."""
+        """Returns the table as strict JSON. See `Record.to_json`."""
         return strict_json.to_json(self)
 
     @classmethod
@@ -51,8 +51,7 @@ class Finalists:
             TypeError: if `text` is not a string.
             ValueError: if it is not such a table.
         """
-        what = "a table of finalists"
-        return strict_json.from_json(cls, text, "text", what)
+        return strict_json.from_json(cls, text, "text", "a table of finalists")
 
     def __str__(self) -> str:
         table = self.losses if self.accuracies is None else self.accuracies

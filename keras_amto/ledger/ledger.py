@@ -79,12 +79,11 @@ class Ledger(Sequence[Record]):
     def load(cls, path: str | os.PathLike[str]) -> "Ledger":
         """Reads a ledger that `save` wrote.
 
+        A last line without its end, as a crash leaves it, is left out with a
+        warning.
+
         Args:
             path: The file.
-
-        Returns:
-            A `Ledger` equal to the one that was saved. A last line without its
-            end, as a crash leaves it, is left out with a warning.
 
         Raises:
             TypeError: if `path` is not a path.

@@ -102,12 +102,5 @@ class Lineage:
             rows.writerow(columns.split())
             for number, ancestor, task, origin, end in self.networks:
                 parents = '["NONE"]' if ancestor is None else f"[{ancestor}]"
-                rows.writerow(
-                    [
-                        number,
-                        parents,
-                        origin,
-                        "inf" if end is None else end,
-                        task,
-                    ]
-                )
+                destruction = "inf" if end is None else end
+                rows.writerow([number, parents, origin, destruction, task])

@@ -9,6 +9,7 @@ from keras_amto.arguments import check_integer
 from keras_amto.ledger import strict_json
 
 _DTYPES = {"donors": np.int64, "accepted": np.bool_, "wait": np.int64}
+_SQUARE = ("donor_probabilities", "relationships")
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -48,29 +49,19 @@ class Record:
     wait: npt.NDArray[np.int64]
 
     def __post_init__(self) -> None:
-        for name, value in vars(self).items():
-            if isinstance(value, np.ndarray):
-                frozen = value.copy()
-                frozen.setflags(write=False)
-                object.__setattr__(self, name, frozen)
-        self._check()
-
-    def _check(self) -> None:
         check_integer("round", self.round, 0)
         check_integer("step", self.step, 0)
-        (num_tasks,) = np.shape(self.accepted)
-        one, square = (num_tasks,), (num_tasks, num_tasks)
-        for name, value, shape in (
-            ("donors", self.donors, one),
-            ("donor_probabilities", self.donor_probabilities, square),
-            ("master_losses", self.master_losses, one),
-            ("shadow_losses", self.shadow_losses, one),
-            ("relationships", self.relationships, square),
-            ("wait", self.wait, one),
-        ):
-            if value is not None and np.shape(value) != shape:
+        num_tasks = len(self.accepted)
+        for name, value in vars(self).items():
+            if name in ("round", "step") or value is None:
+                continue
+            frozen = np.array(value)
+            frozen.setflags(write=False)
+            object.__setattr__(self, name, frozen)
+            shape = (num_tasks,) * (2 if name in _SQUARE else 1)
+            if frozen.shape != shape:
                 raise ValueError(
-                    f"{name} has shape {np.shape(value)}, not {shape}"
+                    f"{name} has shape {frozen.shape}, not {shape}"
                 )
         donors = [] if self.donors is None else self.donors.tolist()
         if not set(donors) <= set(range(num_tasks)):

@@ -51,7 +51,7 @@ def replay(
         ValueError: if the file holds no round or a broken line, or if an
             argument is out of range.
     """
-    relationship_decay = check_share(
+    decay = check_share(
         "relationship_decay", relationship_decay, zero=False, one=True
     )
     min_delta = check_number("min_delta", min_delta)
@@ -65,15 +65,11 @@ def replay(
     relationships = initial_relationships(num_tasks)
     patience = initial_patience(num_tasks)
     for record in ledger:
-        losses = record.master_losses
-        if record.donors is not None and record.shadow_losses is not None:
+        losses, shadows = record.master_losses, record.shadow_losses
+        if record.donors is not None and shadows is not None:
             relationships = update_relationships(
-                relationships,
-                record.donors,
-                record.master_losses,
-                record.shadow_losses,
-                relationship_decay,
+                relationships, record.donors, losses, shadows, decay
             )
-            losses = np.where(record.accepted, record.shadow_losses, losses)
+            losses = np.where(record.accepted, shadows, losses)
         patience = update_patience(patience, losses, min_delta)
     return Replay(relationships, patience, Lineage(ledger))

@@ -1,13 +1,10 @@
-"""Dataclasses of numbers and arrays as strict JSON, and back.
-
-Floats are written so that they read back bit for bit. NaN and the infinities,
-which JSON lacks, become the strings `"nan"`, `"inf"` and `"-inf"`.
-"""
+"""Dataclasses of numbers and arrays as strict JSON, and back."""
 
 import dataclasses
 import json
 import math
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 from typing import TypeVar
 
@@ -15,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from keras_amto.arguments import wrong_type
+from keras_amto.arguments import wrong_value
 
 Kind = TypeVar("Kind")
 
@@ -43,9 +41,9 @@ def from_json(
     text: Any,
     name: str,
     what: str,
-    dtypes: Mapping[str, npt.DTypeLike] | None = None,
+    dtypes: Mapping[str, npt.DTypeLike] = MappingProxyType({}),
 ) -> Kind:
-    """Returns the dataclass that `to_json` wrote, called `what` in messages.
+    """Returns the dataclass that `to_json` wrote, called `what` in errors.
 
     Arrays are of `float64` where `dtypes` says nothing else.
     """
@@ -56,11 +54,8 @@ def from_json(
         values = dict(json.loads(text))
         for key, value in values.items():
             if isinstance(value, list):
-                dtype = (dtypes or {}).get(key, np.float64)
-                values[key] = np.asarray(value, dtype)
+                values[key] = np.asarray(value, dtypes.get(key, np.float64))
         return kind(**values)
     except (ValueError, TypeError) as error:
-        raise ValueError(
-            f"`{name}` is not {what}: {error}. "
-            f"Received: {name}={text[:80]!r}. Expected: {expected}."
-        ) from error
+        problem = f"is not {what}: {error}"
+        raise wrong_value(name, text[:80], problem, expected) from error
