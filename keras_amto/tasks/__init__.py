@@ -4,13 +4,13 @@ from keras_amto.tasks.arrays import lies_ready
 from keras_amto.tasks.batches import BatchWindow
 from keras_amto.tasks.batches import TrainingBatches
 from keras_amto.tasks.batches import in_order
-from keras_amto.tasks.evaluation_set import EvaluationSet
-from keras_amto.tasks.evaluation_set import evaluation_seed
+from keras_amto.tasks.classes import class_labels
+from keras_amto.tasks.indexed_data import EvaluationSet
 from keras_amto.tasks.indexed_data import IndexedData
+from keras_amto.tasks.indexed_data import evaluation_seed
 from keras_amto.tasks.reading import read_data
 from keras_amto.tasks.sources import is_dataset
 from keras_amto.tasks.split import Task
-from keras_amto.tasks.split import class_labels
 from keras_amto.tasks.split import split_tasks
 
 __all__ = [

@@ -1,5 +1,6 @@
 """Turning what users call arrays into NumPy arrays."""
 
+import functools
 import math
 from collections.abc import Iterator
 from typing import Any
@@ -7,47 +8,59 @@ from typing import Any
 import keras
 import numpy as np
 
+from keras_amto.arguments import wrong_type
+from keras_amto.arguments import wrong_value
+
 ALIGNMENT = 64  # bytes; what TensorFlow asks of memory that it did not make
 _SLICE = 2**24  # bytes that are searched at a time
 
 
-def to_arrays(structure: Any, label: str) -> Any:
-    """Converts every leaf of a structure to a NumPy array.
+def to_arrays(x: Any, y: Any, sample_weight: Any) -> tuple[Any, Any, Any]:
+    """Converts nested arrays, tensors and pandas objects to NumPy arrays.
 
-    Floating-point leaves become `keras.config.floatx()`, as in `keras.Model`;
-    other types stay as they are. An array of the right type is not copied.
-
-    Args:
-        structure: NumPy arrays, backend tensors, pandas objects, or nested
-            dicts, lists and tuples of these. `None` stays `None`.
-        label: String, how messages call it: `"x"`, `"y"`, `"sample_weight"`.
-
-    Returns:
-        The same structure with NumPy arrays as leaves. A pandas Series becomes
-        a column of shape `(n, 1)`, as in Keras.
+    Floats become `keras.config.floatx()` and a pandas Series a column of shape
+    `(n, 1)`, as in `keras.Model`. An array of the right type is not copied.
 
     Raises:
         TypeError: if a leaf is not an array.
-        ValueError: if a leaf is a scalar.
+        ValueError: if a leaf is a scalar, if lengths differ, or if there is no
+            sample.
     """
-    if structure is None:
+    structures = {"x": x, "y": y, "sample_weight": sample_weight}
+    lengths = {}
+    for name, given in structures.items():
+        convert = functools.partial(_to_array, name)
+        structures[name] = keras.tree.map_structure(convert, given)
+        if given is not None:
+            lengths[name] = list(map(len, leaves(structures[name])))
+    distinct = {length for group in lengths.values() for length in group}
+    if len(distinct) != 1:
+        sizes = ", ".join(f"{name}: {size}" for name, size in lengths.items())
+        raise ValueError(
+            "The arrays hold different numbers of samples. "
+            f"Received: {sizes}. "
+            "Expected: one common length along the first axis."
+        )
+    if distinct == {0}:
+        raise ValueError(
+            "The data hold no sample. Received: arrays of length 0. "
+            "Expected: at least one sample."
+        )
+    x, y, sample_weight = structures.values()
+    return x, y, sample_weight
+
+
+def _to_array(name: str, leaf: Any) -> np.ndarray[Any, Any] | None:
+    if leaf is None:
         return None
-    return keras.tree.map_structure(
-        lambda leaf: None if leaf is None else _to_array(leaf, label),
-        structure,
-    )
-
-
-def _to_array(leaf: Any, label: str) -> np.ndarray[Any, Any]:
     kind = type(leaf).__name__
     if "Ragged" in kind or "Sparse" in kind or hasattr(leaf, "tocsr"):
-        raise TypeError(
-            f"`{label}` holds a ragged or sparse tensor, which cannot be "
-            "gathered sample by sample. "
-            f"Received: {type(leaf)}. "
-            "Expected: dense arrays. `x.to_tensor()` of TensorFlow pads a "
-            "ragged tensor, keras.utils.pad_sequences a list of sequences."
+        expected = (
+            "arrays that can be gathered sample by sample. `x.to_tensor()` of "
+            "TensorFlow pads a ragged tensor, keras.utils.pad_sequences a list "
+            "of sequences"
         )
+        raise wrong_type(name, leaf, "dense, but ragged or sparse", expected)
     if isinstance(leaf, np.ndarray):
         array = leaf
     elif hasattr(leaf, "to_numpy"):  # pandas
@@ -59,17 +72,15 @@ def _to_array(leaf: Any, label: str) -> np.ndarray[Any, Any]:
     elif hasattr(leaf, "__array__"):
         array = np.asarray(leaf)
     else:
-        raise TypeError(
-            f"`{label}` holds something that is not an array. "
-            f"Received: {leaf!r} (of type {type(leaf)}). "
-            "Expected: a NumPy array, a tensor, or a pandas object; turn lists "
-            "of numbers into arrays with `np.array`."
+        expected = (
+            "a NumPy array, a tensor, or a pandas object; turn lists of "
+            "numbers into arrays with `np.array`"
         )
+        raise wrong_type(name, leaf, "an array", expected)
     if array.ndim == 0:
-        raise ValueError(
-            f"`{label}` holds a scalar, which has no sample axis. "
-            f"Received: {leaf!r}. Expected: arrays of shape `(samples, ...)`."
-        )
+        problem = "holds a scalar, which has no sample axis"
+        expected = "arrays of shape `(samples, ...)`"
+        raise wrong_value(name, leaf, problem, expected)
     if not array.dtype.isnative:  # labels of IDX files, say
         array = array.astype(array.dtype.newbyteorder("="))
     floatx = np.dtype(keras.config.floatx())
@@ -80,13 +91,13 @@ def _to_array(leaf: Any, label: str) -> np.ndarray[Any, Any]:
     return converted
 
 
-def aligned_empty(shape: Any, dtype: Any) -> np.ndarray[Any, Any]:
-    """Returns an empty array whose memory TensorFlow can use as it is.
+def leaves(structure: Any) -> list[Any]:
+    """Returns the arrays of a structure, without `None`."""
+    return [leaf for leaf in keras.tree.flatten(structure) if leaf is not None]
 
-    Args:
-        shape: Tuple of integers.
-        dtype: The type of its items. Python objects are not aligned.
-    """
+
+def aligned_empty(shape: Any, dtype: Any) -> np.ndarray[Any, Any]:
+    """Returns an empty array whose memory TensorFlow can use as it is."""
     dtype = np.dtype(dtype)
     if dtype.hasobject:
         return np.empty(shape, dtype)
@@ -144,41 +155,3 @@ def lies_ready(array: Any) -> bool:
         and array.flags.writeable
         and array.ctypes.data % ALIGNMENT == 0
     )
-
-
-def common_length(**structures: Any) -> int:
-    """Returns the number of samples that all leaves share.
-
-    Args:
-        **structures: Structures of NumPy arrays by name; `None` is left out.
-
-    Returns:
-        Integer, at least 1.
-
-    Raises:
-        ValueError: if lengths differ, or there is no sample.
-    """
-    lengths = {
-        name: [
-            len(leaf)
-            for leaf in keras.tree.flatten(structure)
-            if leaf is not None
-        ]
-        for name, structure in structures.items()
-        if structure is not None
-    }
-    distinct = {length for group in lengths.values() for length in group}
-    if len(distinct) != 1:
-        sizes = ", ".join(f"{name}: {size}" for name, size in lengths.items())
-        raise ValueError(
-            "The arrays hold different numbers of samples. "
-            f"Received: {sizes}. "
-            "Expected: one common length along the first axis."
-        )
-    (length,) = distinct
-    if length == 0:
-        raise ValueError(
-            "The data hold no sample. Received: arrays of length 0. "
-            "Expected: at least one sample."
-        )
-    return length

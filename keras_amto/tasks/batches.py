@@ -18,10 +18,6 @@ class BatchWindow:
     """Consecutive batches as positions in the gross set.
 
     Batch i is `order[splits[i]:splits[i + 1]]`.
-
-    Attributes:
-        order: Integer array, the positions of all batches one after another.
-        splits: Integer array of shape `(batches + 1,)`.
     """
 
     order: IntArray
@@ -34,18 +30,12 @@ class BatchWindow:
         return self.order[self.splits[index] : self.splits[index + 1]]
 
     def runs(self, limit: int) -> Iterator["BatchWindow"]:
-        """Cuts the batches into runs of at most so many samples.
-
-        Args:
-            limit: Integer. A batch that is larger is a run of its own.
-        """
+        """Cuts the batches into runs of at most `limit` samples, or a batch."""
         begin = 0
         while begin < len(self):
-            start = self.splits[begin]
-            end = int(
-                np.searchsorted(self.splits, start + limit, side="right") - 1
-            )
-            end = min(max(end, begin + 1), len(self))
+            stop = self.splits[begin] + limit
+            end = int(np.searchsorted(self.splits, stop, side="right")) - 1
+            end = max(end, begin + 1)
             splits = self.splits[begin : end + 1]
             yield BatchWindow(
                 self.order[splits[0] : splits[-1]], splits - splits[0]
@@ -59,15 +49,8 @@ class TrainingBatches:
 
     A pass goes once through D_m^t in an order drawn from (seed, task, pass), in
     batches of `batch_size` with a shorter last one, as in Keras; the next pass
-    follows without a gap. Any step can be asked for at any time.
-
-    Attributes:
-        train_indices: Integer array, the samples of D_m^t.
-        batch_size: Integer, at least 1.
-        task: Integer, m.
-        seed: Integer, at least 0.
-        shuffle: Boolean. `False` keeps the order of `train_indices`.
-        first_step: Integer, the step at which the first pass begins.
+    follows without a gap. Any step can be asked for at any time. The first pass
+    begins at `first_step`.
     """
 
     train_indices: IntArray
@@ -87,16 +70,7 @@ class TrainingBatches:
         return math.ceil(len(self.train_indices) / self.batch_size)
 
     def window(self, start: int, stop: int) -> BatchWindow:
-        """Returns the batches of steps `start` to `stop - 1`.
-
-        Args:
-            start: Integer, the first step, counted from 0 at the beginning of
-                training.
-            stop: Integer, the step after the last, above `start`.
-
-        Returns:
-            A `BatchWindow` of `stop - start` batches.
-        """
+        """Returns the batches of steps `start` to `stop - 1`."""
         orders = dict(self._last)
         batches = []
         for step in range(start, stop):
@@ -126,19 +100,8 @@ class TrainingBatches:
 def in_order(indices: IntArray, batch_size: int) -> BatchWindow:
     """Cuts a set of samples into batches, in their order, for evaluation.
 
-    Args:
-        indices: Integer array of positions.
-        batch_size: Integer, at least 1.
-
-    Returns:
-        A `BatchWindow` that covers `indices` once.
-
-    Example:
-
     >>> [batch.tolist() for batch in in_order(np.arange(5), 2)]
     [[0, 1], [2, 3], [4]]
     """
     splits = [*range(0, len(indices), batch_size), len(indices)]
-    return BatchWindow(
-        np.asarray(indices, np.int64), np.asarray(splits, np.int64)
-    )
+    return BatchWindow(np.asarray(indices, np.int64), np.asarray(splits))

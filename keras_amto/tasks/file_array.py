@@ -20,18 +20,10 @@ class FileArray:
     The file has no name, so it is gone when the process ends, however it ends.
     Rows are read by position. A memory map would count against the memory of
     the process, and a failing disk would kill it instead of raising an error.
-
-    Args:
-        directory: String, where the file lies.
-        row_shape: Tuple of integers, the shape of one row.
-        dtype: The type of the items.
     """
 
     def __init__(
-        self,
-        directory: str,
-        row_shape: tuple[int, ...],
-        dtype: npt.DTypeLike,
+        self, directory: str, row_shape: tuple[int, ...], dtype: npt.DTypeLike
     ) -> None:
         self.shape = (0, *row_shape)
         self.dtype = np.dtype(dtype)
@@ -48,15 +40,11 @@ class FileArray:
 
     @property
     def ndim(self) -> int:
-        """Integer, the number of axes."""
+        """The number of axes."""
         return len(self.shape)
 
     def append(self, rows: npt.NDArray[Any]) -> None:
-        """Writes rows behind the last one.
-
-        Raises:
-            OSError: if they cannot be written.
-        """
+        """Writes rows behind the last one."""
         left = bytes_of(np.ascontiguousarray(rows))
         self._file.seek(0, os.SEEK_END)
         while left:
@@ -64,23 +52,17 @@ class FileArray:
         self.shape = (self.shape[0] + len(rows), *self.shape[1:])
 
     def __getitem__(self, rows: slice | npt.NDArray[Any]) -> npt.NDArray[Any]:
-        """Reads rows into an array of their own.
-
-        Args:
-            rows: A slice, or an array of positions.
-        """
+        """Reads rows into an array of their own."""
         if isinstance(rows, slice):
             rows = np.arange(*rows.indices(len(self)))
         array = aligned_empty((len(rows), *self.shape[1:]), self.dtype)
         content = bytes_of(array)
         # Neighbours are read together.
         breaks = np.flatnonzero(np.diff(rows) != 1) + 1
-        ends = [*breaks.tolist(), len(rows)] if len(rows) else []
-        begin = 0
-        for end in ends:
-            part = content[begin * self._row_bytes : end * self._row_bytes]
-            self._read(int(rows[begin]) * self._row_bytes, part)
-            begin = end
+        for run in np.split(rows, breaks) if len(rows) else []:
+            size = len(run) * self._row_bytes
+            self._read(int(run[0]) * self._row_bytes, content[:size])
+            content = content[size:]
         return array
 
     def _read(self, place: int, into: memoryview) -> None:

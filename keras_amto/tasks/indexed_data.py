@@ -9,13 +9,16 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
+from keras_amto.algorithm import Purpose
+from keras_amto.algorithm import random_stream
 from keras_amto.tasks.arrays import bytes_of
 from keras_amto.tasks.arrays import first_non_finite
+from keras_amto.tasks.arrays import leaves
 from keras_amto.tasks.arrays import lies_ready
 from keras_amto.tasks.arrays import slices
 from keras_amto.tasks.arrays import take
 from keras_amto.tasks.batches import BatchWindow
-from keras_amto.tasks.split import class_labels
+from keras_amto.tasks.classes import class_labels
 
 Structure = Any  # an array, or nested dicts, lists and tuples of arrays
 IntArray = npt.NDArray[np.int64]
@@ -55,22 +58,20 @@ class IndexedData:
 
     @property
     def size(self) -> int:
-        """Integer, the number of samples."""
-        return len(_leaves(self.x)[0])
+        """The number of samples."""
+        return len(leaves(self.x)[0])
 
     @property
     def labels(self) -> npt.NDArray[Any]:
         """One class a sample; a `ValueError` where targets are not classes."""
-        if self.y is None or keras.tree.is_nested(self.y):
-            return class_labels(self.y)  # which refuses them
-        return np.concatenate([class_labels(rows) for rows in slices(self.y)])
+        return class_labels(self.y)
 
     @property
     def digest(self) -> str:
         """A short text that differs for other samples or weights."""
         digest = hashlib.sha256()
         parts = (self.x, self.y, self.sample_weight, self.class_weights)
-        for leaf in _leaves(parts):
+        for leaf in leaves(parts):
             digest.update(f"{leaf.dtype} {leaf.shape}".encode())
             for rows in slices(leaf):
                 if rows.dtype == object:
@@ -84,7 +85,7 @@ class IndexedData:
         """The first sample with NaN or infinity, by argument, if any."""
         found = {}
         for name in ("x", "y", "sample_weight"):
-            rows = map(first_non_finite, _leaves(getattr(self, name)))
+            rows = map(first_non_finite, leaves(getattr(self, name)))
             positions = [row for row in rows if row is not None]
             if positions:
                 found[name] = min(positions)
@@ -101,23 +102,12 @@ class IndexedData:
         return self.batch(np.arange(min(size, self.size)))
 
     def batch(self, indices: IntArray) -> "IndexedData":
-        """Gathers samples in memory.
-
-        Args:
-            indices: Integer array of positions.
-
-        Returns:
-            These samples, in this order, without weights of classes.
-        """
-
-        def gather(structure: Structure) -> Structure:
-            return keras.tree.map_structure(
-                lambda leaf: None if leaf is None else take(leaf, indices),
-                structure,
-            )
-
+        """Gathers samples in memory, without weights of classes."""
         return IndexedData(
-            gather(self.x), gather(self.y), gather(self.sample_weight)
+            *keras.tree.map_structure(
+                lambda leaf: None if leaf is None else take(leaf, indices),
+                (self.x, self.y, self.sample_weight),
+            )
         )
 
     def parts(
@@ -125,23 +115,34 @@ class IndexedData:
     ) -> Iterator[tuple["IndexedData", BatchWindow]]:
         """Cuts batches into runs of arrays that TensorFlow can use uncopied.
 
-        Args:
-            batches: Batches, as positions in these samples.
-
-        Yields:
-            Samples in memory, and consecutive batches as positions in them:
-            these samples themselves where they lie ready, else at most 64 MiB
-            (or one batch) at a time.
+        Yields samples in memory, and consecutive batches as positions in them:
+        these samples themselves where they lie ready, else at most 64 MiB (or
+        one batch) at a time.
         """
-        leaves = _leaves(self.arrays)
-        if all(map(lies_ready, leaves)):
+        arrays = leaves(self.arrays)
+        if all(map(lies_ready, arrays)):
             yield self, batches
             return
-        sample_bytes = sum(leaf[:1].nbytes for leaf in leaves)
+        sample_bytes = sum(array[:1].nbytes for array in arrays)
         for run in batches.runs(max(1, _PART // max(1, sample_bytes))):
             positions = np.arange(len(run.order))
             yield self.batch(run.order), BatchWindow(positions, run.splits)
 
 
-def _leaves(structure: Structure) -> list[Any]:
-    return [leaf for leaf in keras.tree.flatten(structure) if leaf is not None]
+@dataclasses.dataclass(frozen=True, eq=False)
+class EvaluationSet:
+    """Some samples in batches, to evaluate on.
+
+    Whatever layers draw in evaluation comes from the seed, so every network
+    that is evaluated on this set draws the same.
+    """
+
+    data: IndexedData
+    batches: BatchWindow
+    seed: int = 0
+
+
+def evaluation_seed(seed: int, number: int) -> int:
+    """Returns a set's seed in a run: `number` is m, or M for the clean set."""
+    stream = random_stream(seed, Purpose.EVALUATION, number)
+    return int(stream.integers(2**31))

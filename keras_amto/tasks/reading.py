@@ -2,18 +2,16 @@
 
 import contextlib
 import os
-import types
 from collections.abc import Mapping
 from typing import Any
 
 import keras
 
 from keras_amto.choices import MEMORY_LIMIT
-from keras_amto.tasks.arrays import common_length
 from keras_amto.tasks.arrays import to_arrays
-from keras_amto.tasks.class_weights import check_class_weight
-from keras_amto.tasks.class_weights import spread_over_outputs
-from keras_amto.tasks.class_weights import weights_of_classes
+from keras_amto.tasks.classes import check_class_weight
+from keras_amto.tasks.classes import spread_over_outputs
+from keras_amto.tasks.classes import weights_of_classes
 from keras_amto.tasks.indexed_data import IndexedData
 from keras_amto.tasks.sources import source_of
 from keras_amto.tasks.storing import store
@@ -37,14 +35,13 @@ def read_data(
             `x`, `(x, y)` or `(x, y, sample_weight)`.
         y: Targets, in the same kinds of arrays; not with a dataset.
         sample_weight: Weights likewise.
-        class_weight: Optional weights by class index. Not together with sample
-            weights, as in Keras.
+        class_weight: Weights by class index; not with sample weights, as in
+            Keras.
         memory_limit: Integer, the bytes that samples of a dataset may take in
-            memory; more are written to disk. Defaults to 2 GiB.
-        cache_dir: Path of the directory to write to. Defaults to `None`, the
-            system's temporary directory.
-        files: Closes the files that are written. Defaults to `None`: each is
-            closed when it is no longer referenced.
+            memory; more are written to disk.
+        cache_dir: The directory to write to, by default the system's.
+        files: Closes the files that are written. Without it each is closed when
+            it is no longer referenced.
 
     Returns:
         The samples, and the batch size of a dataset, else `None`.
@@ -56,19 +53,15 @@ def read_data(
     """
     if class_weight is not None:
         check_class_weight(class_weight)
-    batch_size = None
-    source = source_of(x)
-    if source is not None:
+    source, batch_size = source_of(x), None
+    if source is None:
+        _refuse_unreadable(x)
+        x, y, sample_weight = to_arrays(x, y, sample_weight)
+    else:
         _refuse_beside_dataset(y, sample_weight)
         (x, y, sample_weight), batch_size = store(
-            source, memory_limit, cache_dir, files
+            source, memory_limit, cache_dir, files or contextlib.ExitStack()
         )
-    else:
-        _refuse_unreadable(x)
-        x = to_arrays(x, "x")
-        y = to_arrays(y, "y")
-        sample_weight = to_arrays(sample_weight, "sample_weight")
-    size = common_length(x=x, y=y, sample_weight=sample_weight)
     class_weights = None
     if class_weight is not None:
         if sample_weight is not None:
@@ -79,7 +72,7 @@ def read_data(
             )
         class_weights = weights_of_classes(y, class_weight)
     elif sample_weight is not None:
-        sample_weight = spread_over_outputs(sample_weight, y, size)
+        sample_weight = spread_over_outputs(sample_weight, y)
     return IndexedData(x, y, sample_weight, class_weights), batch_size
 
 
@@ -103,9 +96,7 @@ def _refuse_unreadable(x: Any) -> None:
             f"There is nothing to train on. Received: x={x!r}. "
             f"Expected: {expected}."
         )
-    if isinstance(x, types.GeneratorType) or (
-        hasattr(x, "__next__") and not hasattr(x, "shape")
-    ):
+    if hasattr(x, "__next__") and not hasattr(x, "shape"):
         raise TypeError(
             "A generator does not say whether it ends, and cannot be read a "
             f"second time, by another `fit`. Received: {x!r}. "

@@ -14,29 +14,17 @@ import keras
 
 @dataclasses.dataclass(frozen=True)
 class Source:
-    """The batches of a dataset, which are read once.
+    """The batches of a dataset, which are read once."""
 
-    Attributes:
-        kind: String, what messages call the dataset.
-        batches: The batches: `x`, `(x, y)` or `(x, y, sample_weight)`.
-        num_batches: Integer, or `None` where it is not known.
-        locate: Function of the number of samples that could be read. It says
-            what is wrong with the next ones, or returns `None`.
-    """
-
-    kind: str
-    batches: Iterable[Any]
-    num_batches: int | None
+    kind: str  # what messages call the dataset
+    batches: Iterable[Any]  # of `x`, `(x, y)` or `(x, y, sample_weight)`
+    num_batches: int | None  # `None` where it is not known
+    # What is wrong with the samples behind so many, where that can be told.
     locate: Callable[[int], str | None] = lambda start: None
 
 
 def source_of(x: Any) -> Source | None:
-    """Returns what reads a dataset, or `None` for arrays.
-
-    Raises:
-        TypeError: if a `DataLoader` has a sampler of its own.
-        ValueError: if the dataset never ends.
-    """
+    """Returns what reads a dataset, or `None` for arrays."""
     # A dataset's library has been imported where there is such a dataset.
     grain, torch = sys.modules.get("grain"), sys.modules.get("torch")
     if isinstance(x, keras.utils.PyDataset):
@@ -74,39 +62,28 @@ def _tf_dataset(dataset: Any) -> Source:
     def locate(start: int) -> str | None:
         for path in getattr(dataset, "file_paths", ()):
             try:
-                tf.io.decode_image(
-                    tf.io.read_file(path), expand_animations=False
-                )
+                content = tf.io.read_file(path)
+                tf.io.decode_image(content, expand_animations=False)
             except tf.errors.OpError:
                 return f"the image {path!r} cannot be decoded"
         return None
 
-    return Source(
-        "tf.data.Dataset",
-        dataset.as_numpy_iterator(),
-        None if count < 0 else count,
-        locate,
-    )
+    batches = dataset.as_numpy_iterator()
+    known = None if count < 0 else count
+    return Source("tf.data.Dataset", batches, known, locate)
 
 
 def _py_dataset(dataset: keras.utils.PyDataset) -> Source:
     # `on_epoch_end`, in which some shuffle themselves, is not called.
-    if dataset.num_batches is None:
-        raise _endless(
-            f"num_batches=None from {type(dataset)}",
-            "a finite number of batches",
-        )
-    batches: Iterator[Any] = map(
-        dataset.__getitem__, range(dataset.num_batches)
-    )
+    read, count = dataset.__getitem__, dataset.num_batches
+    if count is None:
+        received = f"num_batches=None from {type(dataset)}"
+        raise _endless(received, "a finite number of batches")
+    batches: Iterator[Any] = map(read, range(count))
     if dataset.workers > 1:
-        batches = _read_ahead(
-            dataset.__getitem__,
-            dataset.num_batches,
-            dataset.workers,
-            max(dataset.workers, dataset.max_queue_size),
-        )
-    return Source("PyDataset", batches, dataset.num_batches)
+        ahead = max(dataset.workers, dataset.max_queue_size)
+        batches = _read_ahead(read, count, dataset.workers, ahead)
+    return Source("PyDataset", batches, count)
 
 
 def _read_ahead(
@@ -115,9 +92,7 @@ def _read_ahead(
     """Reads some batches in threads before they are asked for."""
     pending: collections.deque[concurrent.futures.Future[Any]]
     pending = collections.deque()
-    with concurrent.futures.ThreadPoolExecutor(
-        workers, thread_name_prefix="keras_amto_pydataset"
-    ) as executor:
+    with concurrent.futures.ThreadPoolExecutor(workers) as executor:
         for number in range(count):
             pending.append(executor.submit(read, number))
             if len(pending) > ahead:
@@ -148,17 +123,15 @@ def _torch_loader(loader: Any) -> Source:
     if not is_plain or loader.batch_size is None:
         raise TypeError(
             "The DataLoader picks samples by a sampler of its own, which "
-            "`fit` would pass over. "
-            f"Received: sampler={type(sampler)}, "
+            f"`fit` would pass over. Received: sampler={type(sampler)}, "
             f"batch_size={loader.batch_size}. "
             "Expected: batch_size=..., shuffle=False (or True), and "
             "torch.utils.data.Subset to pick samples."
         )
 
     def locate(start: int) -> str | None:
-        for position in range(
-            start, min(start + loader.batch_size, len(dataset))
-        ):
+        stop = min(start + loader.batch_size, len(dataset))
+        for position in range(start, stop):
             try:
                 dataset[position]
             except Exception:

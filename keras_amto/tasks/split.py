@@ -47,58 +47,32 @@ def split_tasks(
     """Splits a gross set of samples into M tasks and a common holdout.
 
     The holdout is drawn first; each task then splits what is left, by its own
-    stream of the seed. A share is rounded up to whole samples, so 10 % of 15
-    samples are 2.
-
-    Args:
-        size: Integer, the number of samples n.
-        num_tasks: Integer, M, at least 1.
-        validation_split: Float in (0, 1). Share of D_m^v in the samples that
-            are not held out.
-        holdout_split: Float in [0, 1). Share of the holdout in all samples.
-            Defaults to `0.0`, no holdout.
-        labels: Optional array of shape `(n,)`. Where given, every part holds
-            each class in proportion.
-        seed: Integer, at least 0.
-
-    Returns:
-        Tuple of M `Task`s. Training and validation indices of a task are
-        disjoint, and with the holdout they cover `0 ... n - 1`.
+    stream of the seed, and with `labels` every part holds each class in
+    proportion. A share is rounded up to whole samples, so 10 % of 15 samples
+    are 2.
 
     Raises:
         ValueError: if a part would hold no sample, or, with `labels`, not every
             class.
 
-    Example:
-
     >>> task, = split_tasks(10, num_tasks=1, validation_split=0.2)
     >>> len(task.train_indices), len(task.validation_indices)
     (8, 2)
     """
-    groups = _groups(size, labels)
+    groups = [np.arange(size)]
+    if labels is not None:
+        _, classes = np.unique(labels, return_inverse=True)
+        count = classes.max() + 1
+        groups = [np.flatnonzero(classes == c) for c in range(count)]
     rest, holdout = _split(
         groups, holdout_split, "holdout", random_stream(seed, Purpose.HOLDOUT)
     )
     tasks = []
     for task in range(num_tasks):
-        train, validation = _split(
-            rest,
-            validation_split,
-            "validation",
-            random_stream(seed, Purpose.SPLIT, task),
-        )
-        tasks.append(
-            Task(_positions(train), _positions(validation), _positions(holdout))
-        )
+        stream = random_stream(seed, Purpose.SPLIT, task)
+        train, valid = _split(rest, validation_split, "validation", stream)
+        tasks.append(Task(*map(_positions, (train, valid, holdout))))
     return tuple(tasks)
-
-
-def _groups(size: int, labels: npt.NDArray[Any] | None) -> list[IntArray]:
-    """Positions of the samples, together or by class."""
-    if labels is None:
-        return [np.arange(size)]
-    _, positions = np.unique(labels, return_inverse=True)
-    return [np.flatnonzero(positions == c) for c in range(positions.max() + 1)]
 
 
 def _split(
@@ -131,29 +105,3 @@ def _positions(groups: list[IntArray]) -> IntArray:
     positions = np.sort(np.concatenate(groups))
     positions.setflags(write=False)
     return positions
-
-
-def class_labels(y: Any) -> npt.NDArray[Any]:
-    """Returns one class a sample, for a stratified split.
-
-    Args:
-        y: Array of class indices or names, shape `(n,)` or `(n, 1)`, or of
-            one-hot rows, shape `(n, classes)`.
-
-    Returns:
-        Array of shape `(n,)`.
-
-    Raises:
-        ValueError: if `y` is not such an array.
-    """
-    if isinstance(y, np.ndarray):
-        if y.ndim == 1:
-            return y
-        if y.ndim == 2:
-            return y[:, 0] if y.shape[1] == 1 else np.argmax(y, axis=1)
-    received = y.shape if isinstance(y, np.ndarray) else type(y)
-    raise ValueError(
-        "`stratify=True` needs one class a sample. "
-        f"Received: y with shape or type {received}. "
-        "Expected: an array of shape (n,), (n, 1) or one-hot (n, classes)."
-    )

@@ -1,6 +1,7 @@
 """Reading a dataset once, into memory or onto disk."""
 
 import contextlib
+import dataclasses
 import errno
 import logging
 import os
@@ -16,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from keras_amto.tasks.arrays import aligned_empty
-from keras_amto.tasks.arrays import common_length
+from keras_amto.tasks.arrays import leaves
 from keras_amto.tasks.arrays import to_arrays
 from keras_amto.tasks.file_array import FileArray
 from keras_amto.tasks.sources import Source
@@ -33,12 +34,12 @@ def store(
     source: Source,
     memory_limit: int,
     cache_dir: str | os.PathLike[str] | None,
-    files: contextlib.ExitStack | None,
+    files: contextlib.ExitStack,
 ) -> tuple[tuple[Any, Any, Any], int]:
     """Reads all batches of a source. Arguments as in `read_data`.
 
-    Returns:
-        `(x, y, sample_weight)`, and the number of samples in the first batch.
+    Returns `(x, y, sample_weight)`, and the number of samples in the first
+    batch.
     """
     directory = os.fspath(cache_dir or tempfile.gettempdir())
     samples = _Store(source, memory_limit, directory, files)
@@ -66,124 +67,120 @@ def store(
     return samples.pack(), samples.batch_size
 
 
+@dataclasses.dataclass
 class _Store:
     """The samples so far: a column for each array of a batch."""
 
-    def __init__(
-        self,
-        source: Source,
-        memory_limit: int,
-        directory: str,
-        files: contextlib.ExitStack | None,
-    ) -> None:
-        self.size = self.batches = self.batch_size = 0
-        self._source = source
-        self._limit = memory_limit
-        self._directory = directory
-        self._files = files
-        self._layout: Any = None
-        self._columns: list[list[Leaf] | FileArray] = []
-        self._bytes = self._text_bytes = 0
-        self._is_on_disk = False
+    source: Source
+    limit: int
+    directory: str
+    files: contextlib.ExitStack
+    size: int = 0
+    batches: int = 0
+    batch_size: int = 0
+    layout: Any = None  # a batch, with shapes and types as text
+    columns: list[list[Leaf] | FileArray] = dataclasses.field(
+        default_factory=list
+    )
+    num_bytes: int = 0
+    text_bytes: int = 0
+    is_on_disk: bool = False
 
     def add(self, batch: Any) -> None:
         """Appends a batch."""
-        leaves, structure = _flatten(self._source.kind, batch)
-        rows = [(leaf.shape[1:], leaf.dtype.name) for leaf in leaves]
+        parts = _arrays_of(self.source.kind, batch)
+        arrays = leaves(parts)
+        layout = keras.tree.map_structure(_describe, parts)
         if not self.batches:
-            self._layout = structure, rows
-            self._columns = [[] for _ in leaves]
-            self.batch_size = len(leaves[0])
-        if (structure, rows) != self._layout:
+            self.layout = layout
+            self.columns = [[] for _ in arrays]
+            self.batch_size = len(arrays[0])
+        if layout != self.layout:
             raise ValueError(
-                f"The samples of the {self._source.kind} differ in shape, type "
-                f"or structure. Received: {rows} in {structure} as batch "
-                f"{self.batches}, after {self._layout[1]} in {self._layout[0]}."
-                " Expected: one shape and type for all samples; resize or pad "
-                "them."
+                f"The samples of the {self.source.kind} differ in shape, type "
+                f"or structure. Received: {layout} as batch {self.batches}, "
+                f"after {self.layout}. Expected: one shape and type for all "
+                "samples; resize or pad them."
             )
         self.batches += 1
-        self.size += len(leaves[0])
-        for column, leaf in zip(self._columns, leaves, strict=True):
-            if leaf.dtype == object:
-                self._text_bytes += sum(map(sys.getsizeof, leaf.flat))
+        self.size += len(arrays[0])
+        for column, array in zip(self.columns, arrays, strict=True):
+            if array.dtype == object:
+                self.text_bytes += sum(map(sys.getsizeof, array.flat))
             else:
-                self._bytes += leaf.nbytes
+                self.num_bytes += array.nbytes
             if isinstance(column, FileArray):
-                self._write(column, leaf)
+                self._write(column, array)
             else:
-                column.append(leaf.copy())  # a dataset may reuse its arrays
-        if self._text_bytes > self._limit:
+                column.append(array.copy())  # a dataset may reuse its arrays
+        if self.text_bytes > self.limit:
             raise ValueError(
                 "Text is kept in memory, and it takes more than memory_limit. "
-                f"Received: {self._text_bytes} bytes in {self.size} samples so "
-                f"far, and memory_limit={self._limit}. Expected: a larger "
+                f"Received: {self.text_bytes} bytes in {self.size} samples so "
+                f"far, and memory_limit={self.limit}. Expected: a larger "
                 "`memory_limit`, or numbers; keras.layers.TextVectorization "
                 "turns text into token indices."
             )
-        used = self._bytes + self._text_bytes
-        if used > self._limit and not self._is_on_disk:
+        used = self.num_bytes + self.text_bytes
+        if used > self.limit and not self.is_on_disk:
             self._move_to_disk()
 
     def pack(self) -> tuple[Any, Any, Any]:
         """Returns `(x, y, sample_weight)`, which takes the columns away."""
-        leaves = [
+        packed = (
             column if isinstance(column, FileArray) else _join(column)
-            for column in self._columns
-        ]
-        packed: tuple[Any, Any, Any] = keras.tree.map_structure(
-            lambda number: None if number is None else leaves[number],
-            self._layout[0],
+            for column in self.columns
         )
-        return packed
+        x, y, sample_weight = keras.tree.map_structure(
+            lambda text: None if text is None else next(packed), self.layout
+        )
+        return x, y, sample_weight
 
     def _move_to_disk(self) -> None:
-        self._is_on_disk = True
+        self.is_on_disk = True
         _logger.warning(
             "The %s takes more than memory_limit=%d bytes (%.2f GiB), so its "
             "samples are written to disk, in %s, until training ends.",
-            self._source.kind, self._limit, self._limit / 2**30,
-            self._directory,
+            self.source.kind, self.limit, self.limit / 2**30, self.directory,
         )  # fmt: skip
         self._refuse_above(self._expected_bytes)
-        for index, column in enumerate(self._columns):
+        for index, column in enumerate(self.columns):
             if isinstance(column, FileArray) or column[0].dtype == object:
                 continue
             shape, dtype = column[0].shape[1:], column[0].dtype
-            file = FileArray(self._directory, shape, dtype)
-            if self._files is not None:
-                self._files.callback(file.close)
-            self._columns[index] = file
-            for leaf in _taken_from(column):
-                self._write(file, leaf)
+            file = FileArray(self.directory, shape, dtype)
+            self.files.callback(file.close)
+            self.columns[index] = file
+            for array in _taken_from(column):
+                self._write(file, array)
 
-    def _write(self, file: FileArray, leaf: Leaf) -> None:
-        self._refuse_above(leaf.nbytes)
+    def _write(self, file: FileArray, array: Leaf) -> None:
+        self._refuse_above(array.nbytes)
         try:
-            file.append(leaf)
+            file.append(array)
         except OSError as error:
             raise self._no_room(error.errno, error.strerror) from error
 
     @property
     def _expected_bytes(self) -> int:
-        count = self._source.num_batches or self.batches
-        return self._bytes * max(count, self.batches) // self.batches
+        count = max(self.source.num_batches or 0, self.batches)
+        return self.num_bytes * count // self.batches
 
     def _refuse_above(self, needed: int) -> None:
         """Raises where so many bytes more would fill the disk."""
-        usage = shutil.disk_usage(self._directory)
+        usage = shutil.disk_usage(self.directory)
         if needed > usage.free - min(_RESERVE, usage.total // 20):
             raise self._no_room(errno.ENOSPC, f"{usage.free} bytes are free")
 
     def _no_room(self, number: int | None, reason: str | None) -> OSError:
-        known = self._source.num_batches is not None
+        known = self.source.num_batches is not None
         return OSError(
             number,
-            f"The samples of the {self._source.kind} take more than "
+            f"The samples of the {self.source.kind} take more than "
             "memory_limit, and the disk has no room for them. Received: "
             f"{'about' if known else 'at least'} {self._expected_bytes} bytes "
-            f"for cache_dir={self._directory!r} ({reason}), and "
-            f"memory_limit={self._limit}. Expected: room on that disk, another "
+            f"for cache_dir={self.directory!r} ({reason}), and "
+            f"memory_limit={self.limit}. Expected: room on that disk, another "
             "`cache_dir`, or a larger `memory_limit`"
             + ("" if known else ". A dataset that never ends cannot be used"),
         )
@@ -201,8 +198,8 @@ def _damaged(source: Source, samples: _Store, error: Exception) -> ValueError:
     )
 
 
-def _flatten(kind: str, batch: Any) -> tuple[list[Leaf], Any]:
-    """Turns a batch into arrays, and a structure with their numbers."""
+def _arrays_of(kind: str, batch: Any) -> tuple[Any, Any, Any]:
+    """Returns `(x, y, sample_weight)` of a batch."""
     if any(
         isinstance(leaf, str | bytes | int | float | np.generic)
         or getattr(leaf, "shape", None) == ()
@@ -213,23 +210,21 @@ def _flatten(kind: str, batch: Any) -> tuple[list[Leaf], Any]:
             f"{keras.tree.map_structure(np.shape, batch)}. "
             "Expected: batches; call `.batch(batch_size)` on it."
         )
-    x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(batch)
-    parts = (
-        to_arrays(x, "x"),
-        to_arrays(y, "y"),
-        to_arrays(sample_weight, "sample_weight"),
+    parts = to_arrays(*keras.utils.unpack_x_y_sample_weight(batch))
+    # Texts as objects, each of which has its own length.
+    x, y, sample_weight = keras.tree.map_structure(
+        lambda leaf: (
+            leaf.astype(object)
+            if leaf is not None and leaf.dtype.kind in "SU"
+            else leaf
+        ),
+        parts,
     )
-    common_length(x=parts[0], y=parts[1], sample_weight=parts[2])
-    leaves: list[Leaf] = []
+    return x, y, sample_weight
 
-    def number(leaf: Leaf | None) -> int | None:
-        if leaf is None:
-            return None
-        # Texts as objects, each of which has its own length.
-        leaves.append(leaf.astype(object) if leaf.dtype.kind in "SU" else leaf)
-        return len(leaves) - 1
 
-    return leaves, keras.tree.map_structure(number, parts)
+def _describe(leaf: Leaf | None) -> str | None:
+    return None if leaf is None else f"{leaf.dtype} {leaf.shape[1:]}"
 
 
 def _taken_from(column: list[Leaf]) -> Iterator[Leaf]:
@@ -243,7 +238,7 @@ def _join(column: list[Leaf]) -> Leaf:
     size = sum(map(len, column))
     joined = aligned_empty((size, *column[0].shape[1:]), column[0].dtype)
     start = 0
-    for leaf in _taken_from(column):
-        joined[start : start + len(leaf)] = leaf
-        start += len(leaf)
+    for array in _taken_from(column):
+        joined[start : start + len(array)] = array
+        start += len(array)
     return joined

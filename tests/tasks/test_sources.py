@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 
 from keras_amto.tasks import read_data
-from keras_amto.tasks.class_weights import weights_of_classes
+from keras_amto.tasks.classes import weights_of_classes
 
 x = np.arange(12, dtype="float32").reshape(6, 2)
 y = np.arange(6)
