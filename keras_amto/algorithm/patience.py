@@ -14,19 +14,11 @@ from keras_amto.algorithm.transfer import comparable_losses
 
 
 class Patience(NamedTuple):
-    """How long each task has waited for a better validation loss.
+    """How long each task has waited for a better validation loss."""
 
-    Attributes:
-        best: Float array of shape `(M,)`, the lowest validation loss so far,
-            `inf` before the first.
-        wait: Integer array of shape `(M,)`, validations since then.
-        improved: Boolean array of shape `(M,)`, whether the last validation was
-            an improvement.
-    """
-
-    best: npt.NDArray[np.float64]
-    wait: npt.NDArray[np.int64]
-    improved: npt.NDArray[np.bool_]
+    best: npt.NDArray[np.float64]  # the lowest loss so far, at first `inf`
+    wait: npt.NDArray[np.int64]  # validations since then
+    improved: npt.NDArray[np.bool_]  # whether the last one was better
 
 
 def initial_patience(num_tasks: int) -> Patience:

@@ -14,23 +14,13 @@ from keras_amto.ledger.record import Record
 
 
 class Network(NamedTuple):
-    """A network, from when it becomes a task's master until it is replaced.
+    """A network, from when it becomes a task's master until it is replaced."""
 
-    Attributes:
-        id: Integer, counted from 0; the first M are the tasks' own.
-        ancestor: Integer, the id of the donor's network that it started from,
-            or `None`.
-        task: Integer, the task whose master it is.
-        origin_step: Integer, the step at which it became the master.
-        destruction_step: Integer, the step at which another replaced it, or
-            `None` while it lives.
-    """
-
-    id: int
-    ancestor: int | None
-    task: int
-    origin_step: int
-    destruction_step: int | None
+    id: int  # counted from 0; the first M are the tasks' own
+    ancestor: int | None  # the id of the donor's network that it started from
+    task: int  # whose master it is
+    origin_step: int  # when it became the master
+    destruction_step: int | None  # when another replaced it
 
 
 class Lineage:

@@ -46,11 +46,10 @@ def figure_within(ax: Axes) -> Any:
     spec = ax.get_subplotspec()
     if spec is None:  # axes placed by hand
         box = ax.get_position()
+        widths = [box.x0, box.width, 1 - box.x1]
+        heights = [1 - box.y1, box.height, box.y0]
         spec = ax.figure.add_gridspec(
-            3,
-            3,
-            width_ratios=[box.x0, box.width, 1 - box.x1],
-            height_ratios=[1 - box.y1, box.height, box.y0],
+            3, 3, width_ratios=widths, height_ratios=heights
         )[1, 1]
     return ax.figure.add_subfigure(spec)
 
@@ -99,13 +98,6 @@ def heat_map(
             )
 
 
-def task_colours(num_tasks: int) -> list[Any]:
-    """Returns one colour a task, from dark to light."""
-    from matplotlib import colormaps
-
-    return list(colormaps["viridis"](np.linspace(0.15, 0.95, num_tasks)))
-
-
 def ink_on(colour: Any) -> str:
     """Returns black or white, whichever can be read on a colour."""
     lightness = np.dot(colour[:3], (0.299, 0.587, 0.114))
@@ -117,16 +109,13 @@ def text_size(num_tasks: int) -> float:
     return float(np.clip(11 - 0.3 * num_tasks, 6, 9))
 
 
-def task_name(task: int, winner: int | None) -> str:
-    """Returns the label of a task."""
-    return f"task {task}" + (" (winner)" if task == winner else "")
-
-
 def name_rows(
     ax: Axes, num_tasks: int, winner: int | None, size: float
 ) -> None:
     """Labels row m with task m, the winner in bold."""
-    names = [task_name(task, winner) for task in range(num_tasks)]
+    names = [f"task {task}" for task in range(num_tasks)]
+    if winner is not None:
+        names[winner] += " (winner)"
     ax.set_yticks(range(num_tasks), names, fontsize=size)
     if winner is not None:
         ax.get_yticklabels()[winner].set_weight("bold")

@@ -52,14 +52,13 @@ def comparison_data(
             f"There is nothing to draw. Received: scores={dict(scores)}. "
             "Expected: at least one arm with a score."
         )
+    base = percent.get(reference, {})
     return ArmIntervals(
         arms=list(percent),
         scores=[list(by_seed.values()) for by_seed in percent.values()],
-        summaries=[summarise(by_seed) for by_seed in percent.values()],
+        summaries=list(map(summarise, percent.values())),
         differences=[
-            None
-            if arm == reference
-            else difference(by_seed, percent.get(reference, {}))
+            None if arm == reference else difference(by_seed, base)
             for arm, by_seed in percent.items()
         ],
     )
@@ -117,12 +116,9 @@ def comparison(
     left, right = figure.subplots(1, 2)
     right.axvline(0, color=canvas.INK, linestyle="--", linewidth=1)
     rows = range(len(data.arms))
-    for row, seeds, summary, change in zip(
-        rows, data.scores, data.summaries, data.differences, strict=True
-    ):
-        left.plot(
-            seeds, [row] * len(seeds), "|", color=canvas.FAINT, markersize=7
-        )
+    for row, (_, seeds, summary, change) in enumerate(zip(*data, strict=True)):
+        lane = [row] * len(seeds)
+        left.plot(seeds, lane, "|", color=canvas.FAINT, markersize=7)
         mean, error = summary.mean, summary.standard_error
         _interval(left, row, mean, mean - error, mean + error)
         if change is not None and change.seeds:
@@ -130,13 +126,10 @@ def comparison(
     left.set_yticks(rows, data.arms)
     left.set_xlabel("accuracy (%): seeds, mean, standard error", fontsize=9)
     right.yaxis.tick_right()
-    right.set_yticks(
-        rows, ["" if d is None else p_text(d.p) for d in data.differences]
-    )
-    right.set_xlabel(
-        f"less {reference} (points): mean, 95 % t interval; right: p",
-        fontsize=9,
-    )
+    p_values = ["" if d is None else p_text(d.p) for d in data.differences]
+    right.set_yticks(rows, p_values)
+    label = f"less {reference} (points): mean, 95 % t interval; right: p"
+    right.set_xlabel(label, fontsize=9)
     for panel in (left, right):
         panel.set_ylim(len(rows) - 0.4, -0.6)
         panel.grid(axis="x", color="#dddddd", linewidth=0.7)

@@ -111,14 +111,11 @@ def curves(
         panel.tick_params(which="both", labelsize=size)
         if task + columns >= num_tasks:  # nothing below it
             panel.tick_params(labelbottom=True)
-        won = task == winner
-        panel.set_title(
-            canvas.task_name(task, winner),
-            fontsize=size + 1,
-            pad=3,
-            weight="bold" if won else "normal",
-        )
-        panel.spines[:].set_linewidth(2.2 if won else 0.8)
+        name, weight, width = f"task {task}", "normal", 0.8
+        if task == winner:
+            name, weight, width = f"{name} (winner)", "bold", 2.2
+        panel.set_title(name, fontsize=size + 1, pad=3, weight=weight)
+        panel.spines[:].set_linewidth(width)
     return ax
 
 

@@ -40,12 +40,8 @@ _TIES = {"harmonic_accuracy": "lowest mean loss", "clean": "lowest clean loss"}
 def finalists_data(finalists: Finalists) -> FinalTable:
     """Returns what `finalists` draws; takes and raises the same."""
     if not isinstance(finalists, Finalists):
-        raise wrong_type(
-            "finalists",
-            finalists,
-            "a table of finalists",
-            "`finalists` of a model that was fitted",
-        )
+        kind, expected = "a table", "`finalists` of a model that was fitted"
+        raise wrong_type("finalists", finalists, kind, expected)
     table, factor, unit = finalists.accuracies, 100, "%"
     summaries = {
         "harmonic": finalists.harmonic_accuracies,
@@ -105,23 +101,22 @@ def finalists(
     """
     data = finalists_data(finalists)
     rows, columns = data.values.shape
-    ax = canvas.axes_for(
-        ax, max(4.4, 2.6 + 0.55 * columns), 2.0 + 0.34 * max(rows, 3)
-    )
+    width, height = max(4.4, 2.6 + 0.55 * columns), 2.0 + 0.34 * max(rows, 3)
+    ax = canvas.axes_for(ax, width, height)
+    from matplotlib.patheffects import withStroke
+
     size = 9 if rows <= 8 else 7
     finite = data.values[np.isfinite(data.values)]
     limits = (finite.min(), finite.max()) if finite.size else (0.0, 1.0)
-    in_percent = data.unit == "%"
-    canvas.heat_map(
-        ax,
-        data.values,
-        limits,
-        1 if in_percent else 2,
-        size,
-        "accuracy (%)" if in_percent else "loss",
-    )
+    unit, decimals = ("accuracy (%)", 1) if data.unit == "%" else ("loss", 2)
+    canvas.heat_map(ax, data.values, limits, decimals, size, unit)
     ax.axvline(rows - 0.5, color="white", linewidth=5)
-    _ring(ax, data.winner, columns)
+    ax.axhspan(
+        data.winner - 0.5, data.winner + 0.5, fill=False, linewidth=2.4,
+        clip_on=False, zorder=4,
+        # Black on white can be seen on any colour.
+        path_effects=[withStroke(linewidth=5, foreground="white")],
+    )  # fmt: skip
     ax.set_xticks(range(columns), data.columns, fontsize=size)
     for label in ax.get_xticklabels()[rows:]:
         label.set(rotation=35, ha="right")
@@ -130,21 +125,3 @@ def finalists(
     ax.set_ylabel("network")
     ax.set_title(data.title, fontsize=10)
     return ax
-
-
-def _ring(ax: canvas.Axes, row: int, columns: int) -> None:
-    from matplotlib.patches import Rectangle
-    from matplotlib.patheffects import withStroke
-
-    ring = Rectangle(
-        (-0.5, row - 0.5),
-        columns,
-        1,
-        fill=False,
-        linewidth=2.4,
-        clip_on=False,
-        zorder=4,
-        # Black on white can be seen on any colour.
-        path_effects=[withStroke(linewidth=5, foreground="white")],
-    )
-    ax.add_patch(ring)

@@ -1,6 +1,6 @@
 """Who descends from whom: one lane for each task."""
 
-from typing import Any
+import itertools
 from typing import NamedTuple
 
 import numpy as np
@@ -13,39 +13,23 @@ from keras_amto.plots import canvas
 
 
 class Segment(NamedTuple):
-    """A stretch of a lane in which one network was the task's master.
-
-    Attributes:
-        task: Integer, the lane.
-        begin: Integer, in training steps.
-        end: Integer, in training steps.
-        founder: Integer, the task whose first network it descends from.
-        is_ancestor: Boolean, whether it is the winner or an ancestor of it.
-    """
+    """A stretch of a lane in which one network was the task's master."""
 
     task: int
-    begin: int
+    begin: int  # a training step
     end: int
-    founder: int
-    is_ancestor: bool
+    founder: int  # the task whose first network it descends from
+    is_ancestor: bool  # of the winner, or the winner itself
 
 
 class Arc(NamedTuple):
-    """A transfer that was accepted.
+    """A transfer that was accepted."""
 
-    Attributes:
-        donor: Integer, the task whose network the shadow started from.
-        receiver: Integer, the task whose master it replaced.
-        begin: Integer, the step at which the shadow started.
-        end: Integer, the step at which it was accepted.
-        is_ancestor: Boolean, whether the winner descends through it.
-    """
-
-    donor: int
-    receiver: int
-    begin: int
-    end: int
-    is_ancestor: bool
+    donor: int  # the task whose network the shadow started from
+    receiver: int  # the task whose master it replaced
+    begin: int  # the step at which the shadow started
+    end: int  # the step at which it was accepted
+    is_ancestor: bool  # whether the winner descends through it
 
 
 class Lanes(NamedTuple):
@@ -79,40 +63,39 @@ def lineage_data(
     check_boolean("restore_best_weights", restore_best_weights)
     steps = [0, *(record.step for record in ledger)]
     # The step at which the shadows started that were validated at another.
-    start = dict(zip(steps[1:], steps[:-1], strict=True))
+    start = {end: begin for begin, end in itertools.pairwise(steps)}
     line: dict[int, int] = {}  # the winner's ancestors, and until which step
     winning_step = None
     if winner is not None:
-        count = len(ledger)
+        last = len(ledger)
         if restore_best_weights:
-            improved = [i for i in range(count) if ledger[i].wait[winner] == 0]
-            count = improved[-1] + 1 if improved else count
-        winning_step = steps[count]
-        ancestry = Lineage(ledger[:count]).ancestry(winner)
-        # A donor's network is an ancestor until the shadow started from it.
-        starts = [start[child.origin_step] for child in ancestry[1:]]
-        for each, until in zip(ancestry, [*starts, winning_step], strict=True):
-            line[each.id] = until
+            waits = [record.wait[winner] for record in ledger]
+            last = max(
+                (i for i, w in enumerate(waits, 1) if not w), default=last
+            )
+        winning_step = steps[last]
+        ancestry = Lineage(ledger[:last]).ancestry(winner)
+        for parent, child in itertools.pairwise(ancestry):
+            # An ancestor until the shadow started from it.
+            line[parent.id] = start[child.origin_step]
+        line[ancestry[-1].id] = winning_step
     whole = Lineage(ledger)
     founders: list[int] = []  # of each network
     segments, arcs = [], []
     for each in whole.networks:  # ancestors come first
-        begin, founder = each.origin_step, each.task
-        destruction = each.destruction_step
-        end = steps[-1] if destruction is None else destruction
+        task, begin, founder = each.task, each.origin_step, each.task
+        end = each.destruction_step
+        end = steps[-1] if end is None else end
         if each.ancestor is not None:
             founder = founders[each.ancestor]
             donor = whole.networks[each.ancestor].task
-            arcs.append(
-                Arc(donor, each.task, start[begin], begin, each.id in line)
-            )
+            arcs.append(Arc(donor, task, start[begin], begin, each.id in line))
         founders.append(founder)
         if each.id in line:
-            bold = (begin, line[each.id])
-            segments.append(Segment(each.task, *bold, founder, True))
+            segments.append(Segment(task, begin, line[each.id], founder, True))
             begin = line[each.id]
         if begin < end:
-            segments.append(Segment(each.task, begin, end, founder, False))
+            segments.append(Segment(task, begin, end, founder, False))
     return Lanes(
         last_step=steps[-1],
         segments=segments,
@@ -182,7 +165,10 @@ def lineage(
 
 
 def _draw_lanes(ax: canvas.Axes, data: Lanes, size: float) -> None:
-    colours = canvas.task_colours(len(data.founders))
+    from matplotlib import colormaps
+
+    shades = np.linspace(0.15, 0.95, len(data.founders))
+    colours = colormaps["viridis"](shades)
     for task, begin, end, founder, is_ancestor in data.segments:
         lines = [(3.0, colours[founder], 2)]
         if is_ancestor:
@@ -196,12 +182,10 @@ def _draw_lanes(ax: canvas.Axes, data: Lanes, size: float) -> None:
     for arc in data.arcs:  # it leaves the donor level, and arrives level
         steps = arc.begin + (arc.end - arc.begin) * t
         lanes = arc.donor + (arc.receiver - arc.donor) * (3 - 2 * t) * t**2
-        style: dict[str, Any] = dict(
-            color=canvas.FAINT, linewidth=0.7, zorder=1
-        )
+        colour, width, order = canvas.FAINT, 0.7, 1
         if arc.is_ancestor:
-            style = dict(color="black", linewidth=2.6, zorder=5)
-        ax.plot(steps, lanes, **style)
+            colour, width, order = "black", 2.6, 5
+        ax.plot(steps, lanes, color=colour, linewidth=width, zorder=order)
     for task, last in enumerate(data.founders):
         for x, founder, offset, side in (
             (0, task, -4, "right"),

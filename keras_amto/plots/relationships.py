@@ -126,17 +126,12 @@ def relationships(
     r = data.relationships
     limits = (float(np.nanmin(r)), float(np.nanmax(r)))
     for panel, step, matrix in zip(above, data.steps, r, strict=False):
-        _draw_matrix(
-            panel, f"relationships r at step {step}", matrix, limits, 2, "r"
-        )
-    limits = (0, float(np.nanmax(counts)))
-    _draw_matrix(
-        below[0], "how often the donor was tried", counts, limits, 0, "trials"
-    )
-    rates = 100 * data.acceptance_rates
-    _draw_matrix(
-        below[1], "share of these trials accepted", rates, (0, 100), 0, "%"
-    )
+        title = f"relationships r at step {step}"
+        _draw_matrix(panel, title, matrix, limits, 2, "r")
+    title, limits = "how often the donor was tried", (0, np.nanmax(counts))
+    _draw_matrix(below[0], title, counts, limits, 0, "trials")
+    title, rates = "share of these trials accepted", 100 * data.acceptance_rates
+    _draw_matrix(below[1], title, rates, (0, 100), 0, "%")
     _draw_sums(below[2], data)
     return ax
 
@@ -149,9 +144,8 @@ def _draw_matrix(
     decimals: int,
     unit: str,
 ) -> None:
-    num_tasks = len(values)
-    figures = decimals if num_tasks <= 8 else None
-    size = 9 if num_tasks <= 4 else 7
+    figures = decimals if len(values) <= 8 else None
+    size = 9 if len(values) <= 4 else 7
     canvas.heat_map(panel, values, limits, figures, size, unit)
     panel.locator_params(axis="x", nbins=8, integer=True)
     _label(panel, title, "donor (task)", "receiver (task)")
@@ -171,10 +165,8 @@ def _draw_sums(panel: canvas.Axes, data: RelationshipMatrices) -> None:
         tasks, data.donated, color="white", edgecolor=canvas.INK, linewidth=0.8
     )
     panel.barh(tasks, data.donated_accepted, color=canvas.INK)
-    shares = [
-        f"{100 * taken / of:.0f} %" if of else ""
-        for taken, of in zip(data.donated_accepted, data.donated, strict=True)
-    ]
+    sums = zip(data.donated_accepted, data.donated, strict=True)
+    shares = [f"{100 * a / of:.0f} %" if of else "" for a, of in sums]
     panel.bar_label(tried, shares, padding=3, fontsize=7)
     panel.set_xlim(0, 1.22 * max(1, data.donated.max()))
     panel.set_ylim(len(tasks) - 0.4, -0.6)

@@ -2,6 +2,7 @@
 
 import functools
 import math
+from collections.abc import Callable
 from collections.abc import Iterator
 from typing import Any
 
@@ -30,7 +31,7 @@ def to_arrays(x: Any, y: Any, sample_weight: Any) -> tuple[Any, Any, Any]:
     lengths = {}
     for name, given in structures.items():
         convert = functools.partial(_to_array, name)
-        structures[name] = keras.tree.map_structure(convert, given)
+        structures[name] = map_arrays(convert, given)
         if given is not None:
             lengths[name] = list(map(len, leaves(structures[name])))
     distinct = {length for group in lengths.values() for length in group}
@@ -50,9 +51,7 @@ def to_arrays(x: Any, y: Any, sample_weight: Any) -> tuple[Any, Any, Any]:
     return x, y, sample_weight
 
 
-def _to_array(name: str, leaf: Any) -> np.ndarray[Any, Any] | None:
-    if leaf is None:
-        return None
+def _to_array(name: str, leaf: Any) -> np.ndarray[Any, Any]:
     kind = type(leaf).__name__
     if "Ragged" in kind or "Sparse" in kind or hasattr(leaf, "tocsr"):
         expected = (
@@ -94,6 +93,13 @@ def _to_array(name: str, leaf: Any) -> np.ndarray[Any, Any] | None:
 def leaves(structure: Any) -> list[Any]:
     """Returns the arrays of a structure, without `None`."""
     return [leaf for leaf in keras.tree.flatten(structure) if leaf is not None]
+
+
+def map_arrays(function: Callable[[Any], Any], structure: Any) -> Any:
+    """Applies a function to the arrays of a structure; `None` stays."""
+    return keras.tree.map_structure(
+        lambda leaf: None if leaf is None else function(leaf), structure
+    )
 
 
 def aligned_empty(shape: Any, dtype: Any) -> np.ndarray[Any, Any]:

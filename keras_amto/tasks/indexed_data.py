@@ -15,6 +15,7 @@ from keras_amto.tasks.arrays import bytes_of
 from keras_amto.tasks.arrays import first_non_finite
 from keras_amto.tasks.arrays import leaves
 from keras_amto.tasks.arrays import lies_ready
+from keras_amto.tasks.arrays import map_arrays
 from keras_amto.tasks.arrays import slices
 from keras_amto.tasks.arrays import take
 from keras_amto.tasks.batches import BatchWindow
@@ -103,12 +104,8 @@ class IndexedData:
 
     def batch(self, indices: IntArray) -> "IndexedData":
         """Gathers samples in memory, without weights of classes."""
-        return IndexedData(
-            *keras.tree.map_structure(
-                lambda leaf: None if leaf is None else take(leaf, indices),
-                (self.x, self.y, self.sample_weight),
-            )
-        )
+        given = (self.x, self.y, self.sample_weight)
+        return IndexedData(*map_arrays(lambda a: take(a, indices), given))
 
     def parts(
         self, batches: BatchWindow

@@ -26,30 +26,11 @@ def read_data(
     cache_dir: str | os.PathLike[str] | None = None,
     files: contextlib.ExitStack | None = None,
 ) -> tuple[IndexedData, int | None]:
-    """Reads data of any supported kind, once.
+    """Returns data of any supported kind, and the batch size of a dataset.
 
-    Args:
-        x: Arrays, tensors, pandas objects, nested dicts, lists and tuples of
-            them; or a finite batched `tf.data.Dataset`, a
-            `keras.utils.PyDataset`, a Grain dataset or a torch `DataLoader` of
-            `x`, `(x, y)` or `(x, y, sample_weight)`.
-        y: Targets, in the same kinds of arrays; not with a dataset.
-        sample_weight: Weights likewise.
-        class_weight: Weights by class index; not with sample weights, as in
-            Keras.
-        memory_limit: Integer, the bytes that samples of a dataset may take in
-            memory; more are written to disk.
-        cache_dir: The directory to write to, by default the system's.
-        files: Closes the files that are written. Without it each is closed when
-            it is no longer referenced.
-
-    Returns:
-        The samples, and the batch size of a dataset, else `None`.
-
-    Raises:
-        OSError: if the disk has no room for the samples.
-        TypeError: if the kind of data cannot be read.
-        ValueError: if the data contradict each other, are empty or endless.
+    The samples of a dataset, which is read once, may take `memory_limit` bytes
+    in memory. More are written to `cache_dir`, by default the system's, in
+    files that `files` closes, or that are closed when nothing refers to them.
     """
     if class_weight is not None:
         check_class_weight(class_weight)
@@ -58,7 +39,13 @@ def read_data(
         _refuse_unreadable(x)
         x, y, sample_weight = to_arrays(x, y, sample_weight)
     else:
-        _refuse_beside_dataset(y, sample_weight)
+        for name, value in (("y", y), ("sample_weight", sample_weight)):
+            if value is not None:
+                raise ValueError(
+                    f"`{name}` cannot be given beside a dataset. "
+                    f"Received: {name} of type {type(value)}. "
+                    f"Expected: a dataset whose elements hold the {name}."
+                )
         (x, y, sample_weight), batch_size = store(
             source, memory_limit, cache_dir, files or contextlib.ExitStack()
         )
@@ -74,16 +61,6 @@ def read_data(
     elif sample_weight is not None:
         sample_weight = spread_over_outputs(sample_weight, y)
     return IndexedData(x, y, sample_weight, class_weights), batch_size
-
-
-def _refuse_beside_dataset(y: Any, sample_weight: Any) -> None:
-    for name, value in (("y", y), ("sample_weight", sample_weight)):
-        if value is not None:
-            raise ValueError(
-                f"`{name}` cannot be given beside a dataset. "
-                f"Received: {name} of type {type(value)}. "
-                f"Expected: a dataset whose elements hold the {name}."
-            )
 
 
 def _refuse_unreadable(x: Any) -> None:

@@ -130,8 +130,7 @@ def _torch_loader(loader: Any) -> Source:
         )
 
     def locate(start: int) -> str | None:
-        stop = min(start + loader.batch_size, len(dataset))
-        for position in range(start, stop):
+        for position in range(start, len(dataset))[: loader.batch_size]:
             try:
                 dataset[position]
             except Exception:

@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from keras_amto.tasks.arrays import aligned_empty
 from keras_amto.tasks.arrays import leaves
+from keras_amto.tasks.arrays import map_arrays
 from keras_amto.tasks.arrays import to_arrays
 from keras_amto.tasks.file_array import FileArray
 from keras_amto.tasks.sources import Source
@@ -36,15 +37,14 @@ def store(
     cache_dir: str | os.PathLike[str] | None,
     files: contextlib.ExitStack,
 ) -> tuple[tuple[Any, Any, Any], int]:
-    """Reads all batches of a source. Arguments as in `read_data`.
+    """Returns `(x, y, sample_weight)`, and the size of the first batch.
 
-    Returns `(x, y, sample_weight)`, and the number of samples in the first
-    batch.
+    The other arguments are those of `read_data`.
     """
     directory = os.fspath(cache_dir or tempfile.gettempdir())
     samples = _Store(source, memory_limit, directory, files)
     batches = iter(source.batches)
-    last_sign = time.monotonic()
+    batch_size, last_sign = 0, time.monotonic()
     while True:
         try:
             batch = next(batches)
@@ -53,6 +53,7 @@ def store(
         except Exception as error:
             raise _damaged(source, samples, error) from error
         samples.add(batch)
+        batch_size = batch_size or samples.size
         if time.monotonic() - last_sign > _SECONDS_OF_SILENCE:
             last_sign = time.monotonic()
             _logger.warning(
@@ -64,7 +65,7 @@ def store(
             f"The {source.kind} holds no sample. "
             "Received: no batch. Expected: at least one."
         )
-    return samples.pack(), samples.batch_size
+    return samples.pack(), batch_size
 
 
 @dataclasses.dataclass
@@ -77,7 +78,6 @@ class _Store:
     files: contextlib.ExitStack
     size: int = 0
     batches: int = 0
-    batch_size: int = 0
     layout: Any = None  # a batch, with shapes and types as text
     columns: list[list[Leaf] | FileArray] = dataclasses.field(
         default_factory=list
@@ -90,11 +90,10 @@ class _Store:
         """Appends a batch."""
         parts = _arrays_of(self.source.kind, batch)
         arrays = leaves(parts)
-        layout = keras.tree.map_structure(_describe, parts)
+        layout = map_arrays(lambda a: f"{a.dtype} {a.shape[1:]}", parts)
         if not self.batches:
             self.layout = layout
             self.columns = [[] for _ in arrays]
-            self.batch_size = len(arrays[0])
         if layout != self.layout:
             raise ValueError(
                 f"The samples of the {self.source.kind} differ in shape, type "
@@ -131,9 +130,7 @@ class _Store:
             column if isinstance(column, FileArray) else _join(column)
             for column in self.columns
         )
-        x, y, sample_weight = keras.tree.map_structure(
-            lambda text: None if text is None else next(packed), self.layout
-        )
+        x, y, sample_weight = map_arrays(lambda _: next(packed), self.layout)
         return x, y, sample_weight
 
     def _move_to_disk(self) -> None:
@@ -212,19 +209,10 @@ def _arrays_of(kind: str, batch: Any) -> tuple[Any, Any, Any]:
         )
     parts = to_arrays(*keras.utils.unpack_x_y_sample_weight(batch))
     # Texts as objects, each of which has its own length.
-    x, y, sample_weight = keras.tree.map_structure(
-        lambda leaf: (
-            leaf.astype(object)
-            if leaf is not None and leaf.dtype.kind in "SU"
-            else leaf
-        ),
-        parts,
+    x, y, sample_weight = map_arrays(
+        lambda a: a.astype(object) if a.dtype.kind in "SU" else a, parts
     )
     return x, y, sample_weight
-
-
-def _describe(leaf: Leaf | None) -> str | None:
-    return None if leaf is None else f"{leaf.dtype} {leaf.shape[1:]}"
 
 
 def _taken_from(column: list[Leaf]) -> Iterator[Leaf]:
