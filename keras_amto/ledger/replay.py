@@ -13,6 +13,7 @@ from keras_amto.algorithm import update_patience
 from keras_amto.algorithm import update_relationships
 from keras_amto.arguments import check_number
 from keras_amto.arguments import check_share
+from keras_amto.arguments import wrong_value
 from keras_amto.ledger.ledger import Ledger
 from keras_amto.ledger.lineage import Lineage
 
@@ -57,10 +58,8 @@ def replay(
     min_delta = check_number("min_delta", min_delta)
     ledger = Ledger.load(path)
     if not ledger:
-        raise ValueError(
-            "The ledger holds no round. "
-            f"Received: path={os.fspath(path)!r}. Expected: at least one line."
-        )
+        problem = "is a ledger without a round"
+        raise wrong_value("path", os.fspath(path), problem, "at least one line")
     num_tasks = len(ledger[0].accepted)
     relationships = initial_relationships(num_tasks)
     patience = initial_patience(num_tasks)

@@ -9,6 +9,7 @@ from typing import Any
 
 import keras
 
+from keras_amto.arguments import wrong_value
 from keras_amto.optimizers.assignment import Assignment
 from keras_amto.optimizers.assignment import assign_where
 from keras_amto.optimizers.named import check_optimizer
@@ -83,12 +84,11 @@ class LinearPrediction(OptimizerWrapper):
         if isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
             # Under `mixed_float16` Keras would put another one around it all,
             # and the gradients would be divided by two scales.
-            raise ValueError(
-                "`LinearPrediction` goes inside a `LossScaleOptimizer`. "
-                f"Received: optimizer={optimizer!r}. "
-                "Expected: LossScaleOptimizer(LinearPrediction(optimizer)), "
-                "which Keras makes by itself under `mixed_float16`."
+            expected = (
+                "LossScaleOptimizer(LinearPrediction(optimizer)), which Keras "
+                "makes by itself under `mixed_float16`"
             )
+            raise wrong_value("optimizer", optimizer, "goes outside", expected)
         super().__init__(optimizer, name)
 
     def build(self, variables: Iterable[Any]) -> None:
@@ -127,10 +127,10 @@ class LinearPrediction(OptimizerWrapper):
             trainable_variables = list(trainable_variables)
         if not self.built:
             if trainable_variables is None:
-                raise ValueError(
-                    "The optimizer is not built. Received: "
-                    "trainable_variables=None. Expected: the variables of the "
-                    "gradients, or a call of optimizer.build(variables) before."
+                problem = "is missing, and the optimizer is not built"
+                expected = "variables, here or in optimizer.build before"
+                raise wrong_value(
+                    "trainable_variables", None, problem, expected
                 )
             self.build(trainable_variables)
         both = zip(self._trainable_variables, self._spares, strict=True)

@@ -5,6 +5,7 @@ from typing import Any
 import keras
 
 from keras_amto.arguments import wrong_type
+from keras_amto.arguments import wrong_value
 
 _EXPECTED = (
     "a keras.optimizers.Optimizer, its name, such as 'sgd', or a configuration"
@@ -18,10 +19,8 @@ def check_optimizer(optimizer: Any) -> keras.optimizers.Optimizer:
     try:
         return keras.optimizers.get(optimizer)
     except (KeyError, TypeError, ValueError) as error:
-        raise ValueError(
-            f"`optimizer` cannot be created: {error} "
-            f"Received: optimizer={optimizer!r}. Expected: {_EXPECTED}."
-        ) from error
+        problem = f"cannot be created: {error}"
+        raise wrong_value("optimizer", optimizer, problem, _EXPECTED) from error
 
 
 def named_optimizer(

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from keras_amto.arguments import wrong_type
+from keras_amto.arguments import wrong_value
 from keras_amto.ledger import Ledger
 
 Axes = Any  # matplotlib.axes.Axes; matplotlib is imported only to draw
@@ -85,17 +86,12 @@ def heat_map(
     bar = ax.figure.colorbar(image, ax=ax, fraction=0.06, pad=0.03)
     bar.set_label(unit, fontsize=8)
     bar.ax.tick_params(labelsize=7)
+    style = dict(ha="center", va="center", fontsize=size)
     for (row, column), value in np.ndenumerate(values):
         if decimals is not None and np.isfinite(value):
-            ax.text(
-                column,
-                row,
-                f"{round(value, decimals) + 0.0:.{decimals}f}",  # not -0
-                ha="center",
-                va="center",
-                fontsize=size,
-                color=ink_on(image.to_rgba(value)),
-            )
+            figure = f"{round(value, decimals) + 0.0:.{decimals}f}"  # not -0
+            ink = ink_on(image.to_rgba(value))
+            ax.text(column, row, figure, color=ink, **style)
 
 
 def ink_on(colour: Any) -> str:
@@ -126,13 +122,9 @@ def check_ledger(ledger: Any, transfers: bool = False) -> None:
     if not isinstance(ledger, Ledger):
         raise wrong_type("ledger", ledger, "a ledger", "a keras_amto.Ledger")
     if not len(ledger):
-        raise ValueError(
-            "There is nothing to draw. Received: a `ledger` of 0 rounds. "
-            "Expected: the ledger of a model that was fitted."
-        )
+        expected = "the ledger of a model that was fitted"
+        raise wrong_value("ledger", ledger, "is empty", expected)
     if transfers and ledger[0].donors is None:
-        raise ValueError(
-            "One task alone has no donors, so there is nothing to draw. "
-            "Received: the ledger of a run with num_tasks=1. "
-            "Expected: one with at least 2."
-        )
+        problem = "is of one task alone, which has no donors"
+        expected = "the ledger of a run with num_tasks of at least 2"
+        raise wrong_value("ledger", ledger, problem, expected)

@@ -9,6 +9,7 @@ import numpy as np
 from keras_amto.arguments import check_share
 from keras_amto.arguments import check_text
 from keras_amto.arguments import wrong_type
+from keras_amto.arguments import wrong_value
 from keras_amto.plots import canvas
 from keras_amto.statistics import Difference
 from keras_amto.statistics import Scores
@@ -48,10 +49,8 @@ def comparison_data(
         if by_seed
     }
     if not percent:
-        raise ValueError(
-            f"There is nothing to draw. Received: scores={dict(scores)}. "
-            "Expected: at least one arm with a score."
-        )
+        expected = "at least one arm with a score"
+        raise wrong_value("scores", scores, "are empty", expected)
     base = percent.get(reference, {})
     return ArmIntervals(
         arms=list(percent),
