@@ -47,11 +47,11 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import keras
 
-from keras_amto.experiments.data import count_images
 from keras_amto.experiments.data import load_images
 from keras_amto.experiments.networks import make_network
 from keras_amto.experiments.settings import PAPER
 from keras_amto.experiments.settings import RunSettings
+from keras_amto.experiments.train import count_images
 from keras_amto.experiments.train import train_on_images
 from keras_amto.statistics import difference
 from keras_amto.statistics import p_text

@@ -5,11 +5,11 @@ import functools
 import pathlib
 from typing import Any
 
-from keras_amto.experiments.arm_texts import ARM_TEXTS
+from keras_amto.experiments.arms import ARMS
 
 HELP = "Compare AMTO with other ways to spend the same data and time."
 
-_ARMS = "\n".join(f"  {name:<14}{text}" for name, text in ARM_TEXTS.items())
+_ARMS = "\n".join(f"  {name:<14}{arm.text}" for name, arm in ARMS.items())
 
 EXAMPLES = f"""\
 examples:
@@ -50,7 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "is called with an input shape and a number of classes "
         "(default: %(default)s)")  # fmt: skip
     add("--weights", metavar="PATH", help="as --weights of train")
-    add("--arms", nargs="+", default=tuple(ARM_TEXTS), metavar="ARM",
+    add("--arms", nargs="+", default=tuple(ARMS), metavar="ARM",
         help="default: all")  # fmt: skip
     for name, default, says in (
         ("--train-size", 1000, "samples of a gross set"),

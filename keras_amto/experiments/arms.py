@@ -1,38 +1,34 @@
-"""The arms: ways to spend one gross training set."""
+"""The arms of a comparison: ways to spend one gross training set.
+
+`--help` shows them, so nothing heavy is imported before an arm runs.
+"""
+
+from __future__ import annotations
 
 import dataclasses
-import functools
 from collections.abc import Callable
-from collections.abc import Mapping
+from functools import partial
+from typing import TYPE_CHECKING
 from typing import Any
+from typing import NamedTuple
 
-import keras
-import numpy as np
-
-from keras_amto.algorithm import best_candidate
-from keras_amto.experiments import soup
-from keras_amto.experiments.optimizers import copy_of
-from keras_amto.experiments.repetition import EVALUATION_BATCH
-from keras_amto.experiments.repetition import Repetition
-from keras_amto.experiments.results import Result
-from keras_amto.experiments.run import Run
-from keras_amto.optimizers import LinearPrediction
-from keras_amto.report import save_run
-
-Arm = Callable[[Repetition], Result]
+if TYPE_CHECKING:
+    from keras_amto.experiments.repetition import Repetition
+    from keras_amto.experiments.results import Result
+    from keras_amto.experiments.results import Run
 
 
-def _sto(repetition: Repetition) -> Result:
-    (run,) = repetition.independent(1)
-    return run.result
+class Arm(NamedTuple):
+    """What an arm is, and the function that trains and tests it."""
 
-
-def _full(repetition: Repetition) -> Result:
-    return repetition.train_on_everything().result
+    text: str
+    run: Callable[[Repetition], Result]
 
 
 def _best_of_k(repetition: Repetition) -> Result:
-    runs = list(repetition.independent(2 * repetition.experiment.num_tasks))
+    from keras_amto.algorithm import best_candidate
+
+    runs = repetition.independent(2 * repetition.experiment.num_tasks)
     best = best_candidate(
         [run.result.validation_accuracy or 0.0 for run in runs],
         [run.result.validation_loss or 0.0 for run in runs],
@@ -44,17 +40,19 @@ def _best_of_k(repetition: Repetition) -> Result:
 
 
 def _soup(repetition: Repetition) -> Result:
-    runs = list(repetition.independent(repetition.experiment.num_tasks))
-    network = repetition.start()
+    from keras_amto.experiments import soup
+
+    runs = repetition.independent(repetition.experiment.num_tasks)
+    network = repetition.experiment.start(repetition.seed)
     network.set_weights(soup.average_weights([run.weights for run in runs]))
-    soup.reestimate_normalization(network, repetition.gross.x, EVALUATION_BATCH)
+    soup.reestimate_normalization(network, repetition.gross.x)
     return repetition.finish(network, None, None, *_cost(runs)).result
 
 
 def _ensemble(repetition: Repetition) -> Result:
-    runs = list(repetition.independent(repetition.experiment.num_tasks))
-    predictions = np.mean([run.predictions for run in runs], axis=0)
-    return repetition.judge(predictions, None, None, *_cost(runs))
+    runs = repetition.independent(repetition.experiment.num_tasks)
+    predictions: Any = sum(run.predictions for run in runs)
+    return repetition.judge(predictions / len(runs), None, None, *_cost(runs))
 
 
 def _cost(runs: list[Run]) -> tuple[int, float]:
@@ -66,64 +64,51 @@ def _cost(runs: list[Run]) -> tuple[int, float]:
     )
 
 
-def _conventional(
-    repetition: Repetition, predicts: bool = False, factor: float = 1.0
-) -> Result:
-    optimizer = _optimizer(repetition, predicts, factor)
-    return repetition.train(optimizer=optimizer)[0].result
+def _sto(repetition: Repetition, **options: Any) -> Result:
+    return repetition.train(1, **options).result
 
 
-def _amto(
-    repetition: Repetition,
-    arm: str,
-    predicts: bool = False,
-    holds_out: bool = False,
-    selection: str = "adaptive",
-) -> Result:
-    experiment = repetition.experiment
-    settings: dict[str, Any] = {
-        "selection": selection,
-        "holdout_split": experiment.holdout_split if holds_out else 0.0,
-    }
-    run, model = repetition.train(
-        experiment.num_tasks,
-        optimizer=_optimizer(repetition, predicts),
-        **settings,
-    )
-    result = run.result
-    described = {"arm": arm, "seed": repetition.seed, **experiment.settings()}
-    save_run(
-        repetition.directory / f"{arm}-seed_{repetition.seed}",
-        described | settings,
-        model.ledger,
-        model.finalists,
-        {"accuracy": result.test_accuracy, "loss": result.test_loss},
-    )
-    return result
+def _amto(repetition: Repetition, **options: Any) -> Result:
+    num_tasks = repetition.experiment.num_tasks
+    return repetition.train(num_tasks, **options).result
 
 
-def _optimizer(
-    repetition: Repetition, predicts: bool, factor: float = 1.0
-) -> keras.optimizers.Optimizer:
-    optimizer = copy_of(repetition.experiment.optimizer, factor)
-    return LinearPrediction(optimizer) if predicts else optimizer
-
-
-# `ARM_TEXTS` says what they are.
-ARMS: Mapping[str, Arm] = {
-    "sto": _sto,
-    "full": _full,
-    "best_of_k": _best_of_k,
-    "soup": _soup,
-    "ensemble": _ensemble,
-    "amto": functools.partial(_amto, arm="amto"),
-    "amto_uniform": functools.partial(
-        _amto, arm="amto_uniform", selection="uniform"
+ARMS: dict[str, Arm] = {
+    "sto": Arm(
+        "one split, the network of lowest validation loss",
+        lambda repetition: repetition.independent(1)[0].result,
     ),
-    "amto_holdout": functools.partial(
-        _amto, arm="amto_holdout", holds_out=True
+    "full": Arm(
+        "one network on the whole gross set, its last weights, for as many "
+        "steps as each other network",
+        lambda repetition: repetition.train_on_everything(),
     ),
-    "plp": functools.partial(_conventional, predicts=True),
-    "sgd_7_6": functools.partial(_conventional, factor=7 / 6),
-    "amto_plp": functools.partial(_amto, arm="amto_plp", predicts=True),
+    "best_of_k": Arm(
+        "2M independent STO runs, the one of highest accuracy on its own "
+        "validation set",
+        _best_of_k,
+    ),
+    "soup": Arm(
+        "the average of the weights of M independent STO runs, its batch "
+        "normalisation re-estimated on the gross set",
+        _soup,
+    ),
+    "ensemble": Arm(
+        "the average of the predictions of M independent STO runs", _ensemble
+    ),
+    "amto": Arm("AMTO", _amto),
+    "amto_uniform": Arm(
+        "AMTO with donors drawn uniformly", partial(_amto, selection="uniform")
+    ),
+    "amto_holdout": Arm(
+        "AMTO, its winner selected on a clean part of the gross set",
+        partial(_amto, holds_out=True),
+    ),
+    "plp": Arm("STO with linear prediction", partial(_sto, predicts=True)),
+    "sgd_7_6": Arm(
+        "STO at 7/6 of the learning rate", partial(_sto, rate_factor=7 / 6)
+    ),
+    "amto_plp": Arm(
+        "AMTO with linear prediction", partial(_amto, predicts=True)
+    ),
 }

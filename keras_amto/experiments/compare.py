@@ -11,12 +11,10 @@ from typing import Any
 import keras
 
 from keras_amto import arguments
-from keras_amto.experiments.arm_texts import ARM_TEXTS
 from keras_amto.experiments.arms import ARMS
-from keras_amto.experiments.checks import check_function
-from keras_amto.experiments.checks import check_samples
 from keras_amto.experiments.comparison import Comparison
 from keras_amto.experiments.data import LabelledArrays
+from keras_amto.experiments.data import check_samples
 from keras_amto.experiments.experiment import Experiment
 from keras_amto.experiments.repetition import Repetition
 from keras_amto.experiments.results import load_results
@@ -35,7 +33,7 @@ def compare(
     *,
     train_size: int | None = None,
     test_data: tuple[Any, Any] | None = None,
-    arms: Sequence[str] = tuple(ARM_TEXTS),
+    arms: Sequence[str] = tuple(ARMS),
     seeds: int | Sequence[int] = 5,
     steps: int = 1000,
     num_tasks: int = 4,
@@ -124,14 +122,13 @@ the learning rate instead; AMTO with it |
     wanted = [(seed, arm) for seed in _seeds(seeds) for arm in _arms(arms)]
     directory = pathlib.Path(arguments.check_path("output", output))
     arguments.check_boolean("verbose", verbose)
-    check_function(network)
-    check_samples(x, y)
+    samples = check_samples(x, y)
     import_scipy_stats()  # needed only when everything is trained
     if optimizer is None:
         optimizer = keras.optimizers.SGD(0.05, momentum=0.9, nesterov=True)
     experiment = Experiment(
         network=network,
-        samples=LabelledArrays(x, y),
+        samples=samples,
         test=None if test_data is None else _test_samples(test_data),
         train_size=len(x) if train_size is None else train_size,
         steps=steps,
@@ -148,16 +145,13 @@ the learning rate instead; AMTO with it |
     done = len(wanted) - len(missing)
     with ComparisonProgress(len(wanted), done, verbose) as progress:
         for seed in dict.fromkeys(seed for seed, _ in missing):
-            repetition = Repetition(
-                experiment,
-                seed,
-                *experiment.data(seed),
-                directory,
-                progress.show_step,
-            )
+            sets = experiment.data(seed)
             for arm in [arm for other, arm in missing if other == seed]:
                 progress.begin_run(arm, seed)
-                result = ARMS[arm](repetition)
+                repetition = Repetition(
+                    experiment, seed, arm, *sets, directory, progress.show_step
+                )
+                result = ARMS[arm].run(repetition)
                 save_result(directory, arm, result)
                 progress.end_run(result)
             repetition.forget()
@@ -176,7 +170,7 @@ def _seeds(seeds: Any) -> list[int]:
 
 
 def _arms(arms: Any) -> list[str]:
-    known = tuple(ARM_TEXTS)
+    known = tuple(ARMS)
     expected = f"a list of names out of {known}"
     if isinstance(arms, str) or not isinstance(arms, Iterable):
         raise arguments.wrong_type("arms", arms, "a list", expected)
@@ -195,9 +189,8 @@ def _test_samples(test_data: Any) -> LabelledArrays:
             f"`test_data` is not a pair. Received: {len(test_data)} parts. "
             f"Expected: {expected}."
         )
-    samples = LabelledArrays(*test_data)
-    check_samples(samples.x, samples.y, label="test_data: ")
-    return samples
+    x, y = test_data
+    return check_samples(x, y, "test_data: ")
 
 
 def _identify(directory: pathlib.Path, experiment: Experiment) -> None:

@@ -19,7 +19,6 @@ from keras_amto.statistics import p_text
 from keras_amto.statistics import summarise
 
 REFERENCE = "sto"
-_DIFFERENCE = ("95 % t interval", "p", "verdict")
 
 
 class Comparison(Mapping[str, Mapping[int, Result]]):
@@ -59,27 +58,26 @@ class Comparison(Mapping[str, Mapping[int, Result]]):
     def table(self) -> str:
         """Returns a Markdown table with a row for each arm."""
         scores = self.test_accuracies
-        rows = [
-            [
-                "arm", "seeds", "test accuracy, %", "standard error",
-                "less sto", *_DIFFERENCE, "validation accuracy, %",
-                "training steps", "seconds",
-            ]
-        ]  # fmt: skip
+        rows = []
         for arm in self:
             test = summarise(scores[arm])
             lead = difference(scores[arm], scores.get(REFERENCE, {}))
+            cells = _cells("less sto", lead)
             rows.append(
-                [
-                    arm,
-                    str(test.seeds),
-                    _percent(test.mean),
-                    _percent(test.standard_error),
-                    *(["-"] * 4 if arm == REFERENCE else _cells(lead)),
-                    _percent(self._mean(arm, "validation_accuracy")),
-                    f"{self._mean(arm, 'training_steps'):.0f}",
-                    f"{self._mean(arm, 'seconds'):.1f}",
-                ]
+                {
+                    "arm": arm,
+                    "seeds": str(test.seeds),
+                    "test accuracy, %": _percent(test.mean),
+                    "standard error": _percent(test.standard_error),
+                    **(
+                        cells if arm != REFERENCE else dict.fromkeys(cells, "-")
+                    ),
+                    "validation accuracy, %": self._mean(
+                        arm, "validation_accuracy"
+                    ),
+                    "training steps": self._mean(arm, "training_steps", 0),
+                    "seconds": self._mean(arm, "seconds", 1),
+                }
             )
         return _markdown(rows)
 
@@ -96,18 +94,20 @@ class Comparison(Mapping[str, Mapping[int, Result]]):
         check_text("arm", arm, f"one of {list(self)}")
         check_choice("arm", arm, list(self))
         scores = self.test_accuracies
-        steps = {each: self._mean(each, "training_steps") for each in self}
-        rows = [
-            [
-                f"{arm} less", "seeds", "mean, points", *_DIFFERENCE,
-                "training steps of both",
-            ]
-        ]  # fmt: skip
+        steps = {each: self._mean(each, "training_steps", 0) for each in self}
+        rows = []
         for other in self:
             if other != arm:
                 lead = difference(scores[arm], scores[other])
-                both = f"{steps[arm]:.0f} and {steps[other]:.0f}"
-                rows.append([other, str(lead.seeds), *_cells(lead), both])
+                rows.append(
+                    {
+                        f"{arm} less": other,
+                        "seeds": str(lead.seeds),
+                        **_cells("mean, points", lead),
+                        "training steps of both": f"{steps[arm]} and "
+                        f"{steps[other]}",
+                    }
+                )
         return _markdown(rows)
 
     def table_of_selection(self) -> str:
@@ -116,23 +116,20 @@ class Comparison(Mapping[str, Mapping[int, Result]]):
         Arms that select nothing are left out. How far validation is from test
         shows the effect of selection and leakage.
         """
-        rows = [
-            [
-                "arm", "validation accuracy, %", "test accuracy, %",
-                "validation loss", "test loss",
-            ]
-        ]  # fmt: skip
+        rows = []
         for arm in self:
             validation = self._mean(arm, "validation_accuracy")
-            if not np.isnan(validation):
+            if validation != "-":
                 rows.append(
-                    [
-                        arm,
-                        _percent(validation),
-                        _percent(self._mean(arm, "test_accuracy")),
-                        f"{self._mean(arm, 'validation_loss'):.4f}",
-                        f"{self._mean(arm, 'test_loss'):.4f}",
-                    ]
+                    {
+                        "arm": arm,
+                        "validation accuracy, %": validation,
+                        "test accuracy, %": self._mean(arm, "test_accuracy"),
+                        "validation loss": self._mean(
+                            arm, "validation_loss", 4
+                        ),
+                        "test loss": self._mean(arm, "test_loss", 4),
+                    }
                 )
         return _markdown(rows)
 
@@ -156,28 +153,38 @@ class Comparison(Mapping[str, Mapping[int, Result]]):
             for result in results.values()
         ]
 
-    def _mean(self, arm: str, figure: str) -> float:
-        """The mean of a figure over the seeds; NaN if it is not known."""
+    def _mean(self, arm: str, figure: str, decimals: int = 2) -> str:
+        """The mean of a figure over the seeds; `-` if it is not known."""
         values = [getattr(result, figure) for result in self[arm].values()]
         known = [value for value in values if value is not None]
-        return float(np.mean(known)) if known else np.nan
+        scale = 100 if figure.endswith("accuracy") else 1  # percent
+        return f"{scale * np.mean(known):.{decimals}f}" if known else "-"
 
 
-def _markdown(rows: list[list[str]]) -> str:
-    """Returns rows as a table, the first as its head."""
-    lines = [f"| {' | '.join(row)} |" for row in rows]
-    texts = (rows[0][0], "verdict")  # left-aligned
-    marks = ["---" if title in texts else "---:" for title in rows[0]]
-    return "\n".join([lines[0], f"|{'|'.join(marks)}|", *lines[1:]])
+def _markdown(rows: list[dict[str, str]]) -> str:
+    """Returns rows, cells by title, as a table."""
+    if not rows:
+        return ""
+    titles = list(rows[0])
+    texts = (titles[0], "verdict")  # left-aligned
+    marks = ["---" if title in texts else "---:" for title in titles]
+    head, *body = (
+        f"| {' | '.join(cells)} |"
+        for cells in (titles, *(row.values() for row in rows))
+    )
+    return "\n".join([head, f"|{'|'.join(marks)}|", *body])
 
 
 def _percent(value: float, sign: str = "") -> str:
     return f"{100 * value:{sign}.2f}" if np.isfinite(value) else "-"
 
 
-def _cells(lead: Difference) -> list[str]:
-    """Mean, interval, p-value and verdict."""
+def _cells(title: str, lead: Difference) -> dict[str, str]:
+    """The cells of a difference; `title` is that of its mean."""
     low, high = _percent(lead.low, "+"), _percent(lead.high, "+")
-    interval = "-" if "-" in (low, high) else f"{low} to {high}"
-    mean = _percent(lead.mean, "+")
-    return [mean, interval, p_text(lead.p), lead.verdict or "-"]
+    return {
+        title: _percent(lead.mean, "+"),
+        "95 % t interval": "-" if "-" in (low, high) else f"{low} to {high}",
+        "p": p_text(lead.p),
+        "verdict": lead.verdict or "-",
+    }

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from keras_amto import datasets
-from keras_amto.experiments.settings import RunSettings
+from keras_amto.arguments import wrong_type
 from keras_amto.tasks import read_data
 
 Array = npt.NDArray[Any]
@@ -28,6 +28,40 @@ class LabelledArrays(NamedTuple):
         return int(self.y.max()) + 1
 
 
+def check_samples(x: Any, y: Any, label: str = "") -> LabelledArrays:
+    """Returns arrays of finite inputs and of classes, or raises.
+
+    `label` is put before the names in messages.
+    """
+    for name, array in (("x", x), ("y", y)):
+        if not isinstance(array, np.ndarray):
+            expected = "a NumPy array of inputs and one of classes"
+            raise wrong_type(f"{label}{name}", array, "a NumPy array", expected)
+    if y.ndim != 1 or x.ndim < 1 or len(x) != len(y) or not len(x):
+        raise ValueError(
+            f"Inputs and classes of `{label}x` and `{label}y` do not belong "
+            f"together. Received: shapes {x.shape} and {y.shape}. "
+            "Expected: (n, ...) and (n,), n at least 1."
+        )
+    if not np.issubdtype(y.dtype, np.integer) or y.min() < 0:
+        raise ValueError(
+            f"`{label}y` holds no class indices. Received: {y.dtype} like "
+            f"{y[:1]}. Expected: integers from 0."
+        )
+    if x.dtype.kind in "OSU":
+        raise ValueError(
+            f"`{label}x` holds text or Python objects. "
+            f"Received: {x.dtype}. Expected: numbers."
+        )
+    if x.dtype.kind == "f" and not np.isfinite([x.min(), x.max()]).all():
+        raise ValueError(
+            f"`{label}x` holds NaN or infinity. "
+            f"Received: values from {x.min()} to {x.max()}. "
+            "Expected: finite numbers."
+        )
+    return LabelledArrays(x, y)
+
+
 def load_images(
     data: str,
     image_size: int,
@@ -35,19 +69,9 @@ def load_images(
     data_dir: str | os.PathLike[str] | None = None,
     test_split: float = 0.2,
 ) -> datasets.ImageSets:
-    """Loads images as `tf.data.Dataset`s to train on and to test with.
+    """Loads a folder of class folders, or one of `datasets.NAMES`.
 
-    Args:
-        data: The path of a folder of class folders, or one of
-            `datasets.NAMES`.
-        image_size: Integer, pixels a side.
-        seed: Integer, which draws the test set. Defaults to `0`.
-        data_dir: As in `datasets.load`. Defaults to `None`.
-        test_split: Float in [0, 1), the share of a folder that is for tests.
-            Defaults to `0.2`.
-
-    Raises:
-        ValueError: if there are no such data, or they are incomplete.
+    `seed` draws the test set, for a folder with a share of `test_split`.
     """
     if data in datasets.NAMES:
         return datasets.load(data, image_size, seed, data_dir)
@@ -58,19 +82,6 @@ def load_images(
             f"{datasets.NAMES}; for `compare` also 'digits' or an .npz file."
         )
     return datasets.load_folder(data, image_size, seed, test_split=test_split)
-
-
-def count_images(images: Any, settings: RunSettings) -> int:
-    """Decodes all images of a dataset, and returns how many there are.
-
-    So a file that cannot be decoded is named before training and not after it.
-    """
-    data, _ = read_data(
-        images,
-        memory_limit=settings.memory_limit,
-        cache_dir=settings.cache_dir,
-    )
-    return data.size
 
 
 def load_arrays(
@@ -89,29 +100,27 @@ def load_arrays(
 
     Returns:
         Inputs of uint8 in [0, 255] or of floats in [0, 1], and their classes.
-
-    Raises:
-        ValueError: if there are no such data, or they are incomplete.
     """
     if data == "digits":
         from sklearn.datasets import load_digits
 
         x, y = load_digits(return_X_y=True)
-        images = (x / 16).astype("float32").reshape(-1, 8, 8, 1)
-        return LabelledArrays(images, y.astype("int64"))
-    if data.endswith(".npz") and pathlib.Path(data).is_file():
-        return _read_npz(data)
-    sets = load_images(data, image_size, data_dir=data_dir, test_split=0.0)
-    parts = [_to_arrays(part) for part in sets[:2] if part is not None]
-    return LabelledArrays(*map(np.concatenate, zip(*parts, strict=True)))
+        x = (x / 16).astype("float32").reshape(-1, 8, 8, 1)
+    elif data.endswith(".npz") and pathlib.Path(data).is_file():
+        x, y = _read_npz(data)
+    else:
+        sets = load_images(data, image_size, data_dir=data_dir, test_split=0.0)
+        parts: Any = [
+            read_data(part, memory_limit=sys.maxsize)[0]
+            for part in sets[:2]
+            if part is not None
+        ]
+        x = np.concatenate([part.x for part in parts])
+        y = np.concatenate([part.y for part in parts])
+    return LabelledArrays(x, y.astype("int64"))
 
 
-def _to_arrays(images: Any) -> LabelledArrays:
-    data: Any = read_data(images, memory_limit=sys.maxsize)[0]
-    return LabelledArrays(data.x, data.y.astype("int64"))
-
-
-def _read_npz(path: str) -> LabelledArrays:
+def _read_npz(path: str) -> tuple[Array, Array]:
     with np.load(path) as file:
         names = set(file.files)
         if {"x", "y"} <= names:
@@ -124,5 +133,4 @@ def _read_npz(path: str) -> LabelledArrays:
                 f"The file lacks arrays. Received: {sorted(names)}. Expected: "
                 "x and y, or x_train, y_train, x_test and y_test."
             )
-    y = y.reshape(len(y)).astype("int64")
-    return LabelledArrays(x[..., None] if x.ndim == 3 else x, y)
+    return x[..., None] if x.ndim == 3 else x, y.reshape(len(y))

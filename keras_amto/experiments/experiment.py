@@ -1,4 +1,4 @@
-"""What all arms of a comparison have in common."""
+"""What all arms of a comparison have in common, checked."""
 
 import dataclasses
 import hashlib
@@ -11,11 +11,16 @@ import keras
 import numpy as np
 
 from keras_amto.arguments import check_integer
+from keras_amto.arguments import check_no_arguments
 from keras_amto.arguments import check_share
-from keras_amto.experiments import checks
+from keras_amto.arguments import wrong_type
+from keras_amto.engines import build_network
+from keras_amto.engines import refuse_misfit
 from keras_amto.experiments.data import Array
 from keras_amto.experiments.data import LabelledArrays
 from keras_amto.experiments.optimizers import copy_of
+from keras_amto.optimizers import LinearPrediction
+from keras_amto.tasks import IndexedData
 from keras_amto.tasks import split_tasks
 
 
@@ -40,6 +45,10 @@ class Experiment:
     optimizer: keras.optimizers.Optimizer
 
     def __post_init__(self) -> None:
+        if not callable(self.network) or isinstance(self.network, keras.Model):
+            kind = "a function, and every arm needs a fresh network"
+            raise _wrong_network(self.network, kind)
+        check_no_arguments("network", self.network)
         for name, minimum in (
             ("steps", 1), ("num_tasks", 2), ("transfer_interval", 1),
             ("batch_size", 1), ("train_size", 1),
@@ -74,14 +83,25 @@ class Experiment:
     def start(self, seed: int) -> keras.Model:
         """Returns a network with the weights that all arms of a seed get."""
         keras.utils.set_random_seed(seed)
-        return checks.build(self.network(), self.samples.x)
+        network = self.network()
+        if not isinstance(network, keras.Model):
+            kind = "a function that returns a Keras model"
+            raise _wrong_network(network, kind)
+        _check_fit(network, self.samples)
+        return network
+
+    def make_optimizer(
+        self, rate_factor: float = 1.0, predicts: bool = False
+    ) -> keras.optimizers.Optimizer:
+        """Returns a copy for one network, perhaps with linear prediction."""
+        optimizer = copy_of(self.optimizer, rate_factor)
+        return LinearPrediction(optimizer) if predicts else optimizer
 
     def identity(self) -> dict[str, Any]:
         """Returns what must not change while a comparison is resumed."""
         network = self.start(0)
-        checks.check_fit(network, *self.samples)
         if self.test is not None:
-            checks.check_fit(network, *self.test, label="test_data: ")
+            _check_fit(network, self.test, "test_data: ")
         optimizer = {
             "class": type(self.optimizer).__name__,
             **copy_of(self.optimizer).get_config(),
@@ -103,6 +123,39 @@ class Experiment:
             for name, value in vars(self).items()
             if isinstance(value, int | float)
         }
+
+
+def _wrong_network(value: Any, kind: str) -> TypeError:
+    expected = "a function without arguments that returns a Keras model"
+    return wrong_type("network", value, kind, expected)
+
+
+def _check_fit(
+    network: keras.Model, samples: LabelledArrays, label: str = ""
+) -> None:
+    """Builds a network; raises unless it is a classifier of the samples."""
+    first = IndexedData(samples.x[:1], samples.y[:1])
+    try:
+        build_network(network, first)
+        refuse_misfit(network, first)
+    except ValueError as error:
+        raise ValueError(
+            f"The `network` does not accept `{label}x`. {error}"
+        ) from error
+    shape = network.compute_output_shape((None, *samples.x.shape[1:]))
+    if not isinstance(shape, tuple) or len(shape) != 2:
+        raise ValueError(
+            "`network` returns a model that is not a classifier. "
+            f"Received: outputs of shape {shape}. "
+            "Expected: one probability for each class, (None, classes)."
+        )
+    if shape[1] < samples.classes:
+        raise ValueError(
+            f"The `network` has too few outputs for `{label}y`. "
+            f"Received: {shape[1]} outputs, and the class "
+            f"{samples.classes - 1}. "
+            f"Expected: at least {samples.classes} outputs."
+        )
 
 
 def _digest(arrays: Iterable[Array]) -> str:

@@ -29,32 +29,36 @@ def make_network(
             `input_shape` and `classes`.
         input_shape: Tuple of integers.
         classes: Integer.
-        weights: As in `image_classifier`, for its networks only. Defaults to
-            `None`.
+        weights: As in `image_classifier`, for its networks only.
         dtype: The type of the inputs; uint8 is in [0, 255], floats are in
             [0, 1]. Defaults to `"uint8"`.
-
-    Raises:
-        ValueError: if there is no such network, or it takes other inputs, other
-            classes or no weights.
     """
-    is_file, is_function = name.endswith(".keras"), ":" in name
-    if is_file or is_function or name in ("mlp", "cnn"):
-        if weights is not None:
-            raise ValueError(
-                f"The network {name!r} takes no weights. Received: "
-                f"weights={os.fspath(weights)!r}. Expected: None; a .keras "
-                "file has weights of its own."
-            )
-        if is_file:
-            return _load_file(name, classes)
-        if is_function:
-            module, _, function = name.partition(":")
-            make: Any = getattr(importlib.import_module(module), function)
-            network: keras.Model = make(input_shape, classes)
-            return network
+    is_own = name.endswith(".keras") or ":" in name or name in ("mlp", "cnn")
+    if is_own and weights is not None:
+        raise ValueError(
+            f"The network {name!r} takes no weights. Received: "
+            f"weights={os.fspath(weights)!r}. Expected: None; a .keras "
+            "file has weights of its own."
+        )
+    if name.endswith(".keras"):
+        return _load_file(name, classes)
+    if ":" in name:
+        module, _, function = name.partition(":")
+        make: Any = getattr(importlib.import_module(module), function)
+        network: keras.Model = make(input_shape, classes)
+        return network
+    if is_own:
         scale = 1 / 255 if dtype == "uint8" else 1.0
-        return _small_network(name, input_shape, classes, scale)
+        layers = {"mlp": _mlp_layers, "cnn": _cnn_layers}[name]()
+        return keras.Sequential(
+            [
+                keras.Input(input_shape),
+                keras.layers.Rescaling(scale),
+                *layers,
+                keras.layers.Dense(128, activation="relu"),
+                keras.layers.Dense(classes, activation="softmax"),
+            ]
+        )
     if len(input_shape) != 3 or input_shape[-1] != 3 or dtype != "uint8":
         raise ValueError(
             f"A network of the name {name!r} takes colour images of uint8. "
@@ -106,29 +110,21 @@ def _load_file(path: str, classes: int | None = None) -> keras.Model:
     return network
 
 
-def _small_network(
-    name: str, input_shape: tuple[int, ...], classes: int, scale: float
-) -> keras.Model:
-    layers = [keras.Input(input_shape), keras.layers.Rescaling(scale)]
-    if name == "mlp":
+def _mlp_layers() -> list[keras.layers.Layer]:
+    return [
+        keras.layers.Flatten(),
+        keras.layers.Dense(128, activation="relu"),
+        keras.layers.Dropout(0.2),
+    ]
+
+
+def _cnn_layers() -> list[keras.layers.Layer]:
+    layers = []
+    for filters in (32, 64):
         layers += [
-            keras.layers.Flatten(),
-            keras.layers.Dense(128, activation="relu"),
-            keras.layers.Dropout(0.2),
+            keras.layers.Conv2D(filters, 3, padding="same", use_bias=False),
+            keras.layers.BatchNormalization(momentum=0.9),
+            keras.layers.ReLU(),
+            keras.layers.MaxPooling2D(),
         ]
-    else:
-        for filters in (32, 64):
-            layers += [
-                keras.layers.Conv2D(filters, 3, padding="same", use_bias=False),
-                keras.layers.BatchNormalization(momentum=0.9),
-                keras.layers.ReLU(),
-                keras.layers.MaxPooling2D(),
-            ]
-        layers += [keras.layers.Flatten(), keras.layers.Dropout(0.3)]
-    return keras.Sequential(
-        [
-            *layers,
-            keras.layers.Dense(128, activation="relu"),
-            keras.layers.Dense(classes, activation="softmax"),
-        ]
-    )
+    return [*layers, keras.layers.Flatten(), keras.layers.Dropout(0.3)]

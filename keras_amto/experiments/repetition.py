@@ -1,10 +1,9 @@
-"""One seed of a comparison: its data, its networks, and its test."""
+"""One arm on one seed of a comparison: its data, its networks, its test."""
 
 import dataclasses
 import pathlib
 import time
 from collections.abc import Callable
-from collections.abc import Iterator
 from typing import Any
 
 import keras
@@ -14,13 +13,12 @@ from keras_amto.callbacks import RoundCallback
 from keras_amto.experiments.data import Array
 from keras_amto.experiments.data import LabelledArrays
 from keras_amto.experiments.experiment import Experiment
-from keras_amto.experiments.optimizers import copy_of
 from keras_amto.experiments.results import Result
-from keras_amto.experiments.run import Run
-from keras_amto.experiments.training import LOSS
-from keras_amto.experiments.training import train_amto
+from keras_amto.experiments.results import Run
+from keras_amto.experiments.train import LOSS
+from keras_amto.experiments.train import train_amto
 from keras_amto.ledger import Record
-from keras_amto.model import AMTOModel
+from keras_amto.report import save_run
 from keras_amto.tasks import TrainingBatches
 
 EVALUATION_BATCH = 256
@@ -28,49 +26,49 @@ EVALUATION_BATCH = 256
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Repetition:
-    """One seed of a comparison, as every arm finds it.
+    """One arm on one seed of a comparison.
 
     `directory` is that of the comparison; `on_step` is called with the number
-    of training steps that an arm has done.
+    of training steps that the arm has done.
     """
 
     experiment: Experiment
     seed: int
+    arm: str
     gross: LabelledArrays
     test: LabelledArrays
     directory: pathlib.Path
     on_step: Callable[[int], None]
 
-    def start(self) -> keras.Model:
-        """Returns a network with the weights that all arms start from."""
-        return self.experiment.start(self.seed)
-
     def train(
         self,
-        num_tasks: int = 1,
+        num_tasks: int,
         *,
         seed: int | None = None,
-        optimizer: keras.optimizers.Optimizer | None = None,
+        selection: str = "adaptive",
+        holds_out: bool = False,
+        rate_factor: float = 1.0,
+        predicts: bool = False,
         steps_before: int = 0,
-        **settings: Any,
-    ) -> tuple[Run, AMTOModel]:
+    ) -> Run:
         """Trains with AMTO, or the conventional way with one task.
 
-        Args:
-            num_tasks: Integer, M.
-            seed: Integer, for splits, batches and donors. Defaults to that of
-                the repetition.
-            optimizer: Defaults to a copy of the experiment's.
-            steps_before: Integer, the steps that the arm has done before.
-            **settings: More arguments of `AMTOModel`.
+        `seed` is for splits, batches and donors, by default the repetition's;
+        `steps_before` are steps that the arm has done before. The rest are
+        arguments of `AMTOModel` and `Experiment.make_optimizer`. What AMTO
+        leaves is written for `keras_amto report`.
         """
         experiment = self.experiment
-        network = self.start()
+        settings = {
+            "selection": selection,
+            "holdout_split": experiment.holdout_split if holds_out else 0.0,
+        }
+        network = experiment.start(self.seed)
         begin = time.perf_counter()
         model = train_amto(
             network,
             *self.gross,
-            optimizer or copy_of(experiment.optimizer),
+            experiment.make_optimizer(rate_factor, predicts),
             experiment.steps,
             {
                 "num_tasks": num_tasks,
@@ -96,13 +94,24 @@ class Repetition:
         networks = 1 if num_tasks == 1 else 2 * num_tasks
         steps = networks * experiment.steps
         figures = float(accuracy), float(loss), steps, seconds
-        return self.finish(model.best_model, *figures), model
+        run = self.finish(model.best_model, *figures)
+        if num_tasks > 1:
+            about = {"arm": self.arm, "seed": self.seed}
+            tested = run.result
+            save_run(
+                self.directory / f"{self.arm}-seed_{self.seed}",
+                about | experiment.settings() | settings,
+                model.ledger,
+                finalists,
+                {"accuracy": tested.test_accuracy, "loss": tested.test_loss},
+            )
+        return run
 
-    def train_on_everything(self) -> Run:
+    def train_on_everything(self) -> Result:
         """Trains one network on the whole gross set, without validation."""
         experiment, gross = self.experiment, self.gross
-        network = self.start()
-        network.compile(copy_of(experiment.optimizer), LOSS)
+        network = experiment.start(self.seed)
+        network.compile(experiment.make_optimizer(), LOSS)
         batches = TrainingBatches(
             np.arange(len(gross.x)),
             experiment.batch_size,
@@ -120,24 +129,24 @@ class Repetition:
         # As `keras.Model.fit` ends: with `use_ema` the averages take over.
         network.optimizer.finalize_variable_values(network.trainable_variables)
         seconds = time.perf_counter() - begin
-        return self.finish(network, None, None, steps, seconds)
+        return self.finish(network, None, None, steps, seconds).result
 
-    def independent(self, count: int) -> Iterator[Run]:
-        """Yields the first of the seed's independent conventional runs.
+    def independent(self, count: int) -> list[Run]:
+        """Returns the first of the seed's independent conventional runs.
 
         Several arms share them. All start from the same weights; splits and
         batches differ. Each is trained once and kept in a file until `forget`.
         """
-        for number in range(count):
-            path = self._path(number)
+        paths = [self._path(number) for number in range(count)]
+        for number, path in enumerate(paths):
             if not path.exists():
-                run, _ = self.train(
+                self.train(
+                    1,
                     seed=_seed_of(self.seed, number),
                     steps_before=number * self.experiment.steps,
-                )
-                run.save(path)
-            # Always read from the file, as a resumed comparison does.
-            yield Run.load(path)
+                ).save(path)
+        # Always read from the files, as a resumed comparison does.
+        return [Run.load(path) for path in paths]
 
     def forget(self) -> None:
         """Removes the files of independent runs."""
@@ -155,10 +164,7 @@ class Repetition:
         return run
 
     def judge(self, predictions: Array, *figures: Any) -> Result:
-        """Measures predictions on the test set.
-
-        `figures` are those of `Result` from the validation accuracy on.
-        """
+        """Measures predictions; `figures` are the rest of a `Result`."""
         y = self.test.y
         right = predictions[np.arange(len(y)), y].astype(np.float64)
         epsilon = keras.config.epsilon()

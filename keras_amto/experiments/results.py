@@ -1,11 +1,15 @@
-"""The result of an arm on a seed, and its file."""
+"""The results of arms and the networks behind them, as values and as files."""
 
 import dataclasses
+import io
 import json
 import os
 import pathlib
 
-from keras_amto.experiments.arm_texts import ARM_TEXTS
+import numpy as np
+
+from keras_amto.experiments.arms import ARMS
+from keras_amto.experiments.data import Array
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,8 +36,34 @@ class Result:
     seconds: float
 
 
+@dataclasses.dataclass(frozen=True, eq=False)
+class Run:
+    """A result, the predictions on the test set, and the weights behind it."""
+
+    result: Result
+    predictions: Array
+    weights: list[Array]
+
+    def save(self, path: pathlib.Path) -> None:
+        """Writes the run to an `.npz` file."""
+        result = json.dumps(dataclasses.asdict(self.result))
+        file = io.BytesIO()
+        np.savez(
+            file, *self.weights, result=result, predictions=self.predictions
+        )
+        write_whole(path, file.getvalue())
+
+    @classmethod
+    def load(cls, path: pathlib.Path) -> "Run":
+        """Reads what `save` wrote."""
+        with np.load(path) as file:
+            result = Result(**json.loads(str(file["result"])))
+            weights = [file[f"arr_{i}"] for i in range(len(file.files) - 2)]
+            return cls(result, file["predictions"], weights)
+
+
 def save_result(directory: pathlib.Path, arm: str, result: Result) -> None:
-    """Writes a result to a comparison's directory, whole or not at all."""
+    """Writes a result to a comparison's directory."""
     path = directory / "runs" / f"{arm}-seed_{result.seed}.json"
     text = json.dumps(dataclasses.asdict(result)) + "\n"
     write_whole(path, text.encode())
@@ -42,26 +72,23 @@ def save_result(directory: pathlib.Path, arm: str, result: Result) -> None:
 def load_results(directory: pathlib.Path) -> dict[str, dict[int, Result]]:
     """Returns the results in a comparison's directory, by arm and seed.
 
-    Raises:
-        ValueError: if a file is damaged.
+    Raises a ValueError if a file is damaged.
     """
-    found = {arm: _load_arm(directory / "runs", arm) for arm in ARM_TEXTS}
-    return {arm: results for arm, results in found.items() if results}
-
-
-def _load_arm(directory: pathlib.Path, arm: str) -> dict[int, Result]:
-    results = {}
-    for path in directory.glob(f"{arm}-seed_*.json"):
-        try:
-            result = Result(**json.loads(path.read_text("utf-8")))
-        except (ValueError, TypeError) as error:
-            raise ValueError(
-                f"A result is damaged: {error}. Received: {str(path)!r}. "
-                "Expected: what an earlier comparison wrote; remove the file "
-                "to run this arm again."
-            ) from error
-        results[result.seed] = result
-    return dict(sorted(results.items()))
+    found: dict[str, dict[int, Result]] = {}
+    for arm in ARMS:
+        for path in (directory / "runs").glob(f"{arm}-seed_*.json"):
+            try:
+                result = Result(**json.loads(path.read_text("utf-8")))
+            except (ValueError, TypeError) as error:
+                raise ValueError(
+                    f"A result is damaged: {error}. Received: {str(path)!r}. "
+                    "Expected: what an earlier comparison wrote; remove the "
+                    "file to run this arm again."
+                ) from error
+            found.setdefault(arm, {})[result.seed] = result
+    return {
+        arm: dict(sorted(by_seed.items())) for arm, by_seed in found.items()
+    }
 
 
 def write_whole(path: pathlib.Path, content: bytes) -> None:

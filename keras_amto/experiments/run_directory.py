@@ -18,16 +18,9 @@ from keras_amto.report import save_run
 
 # Everything that a run can leave, and the page that `report` writes about it.
 RUN_FILES = (
-    "settings.json",
-    "ledger.jsonl",
-    "finalists.json",
-    "metrics.json",
-    "history.json",
-    "classes.txt",
-    "winner.keras",
-    "saved_model",
-    "report.html",
-)
+    "settings.json", "ledger.jsonl", "finalists.json", "metrics.json",
+    "history.json", "classes.txt", "winner.keras", "saved_model", "report.html",
+)  # fmt: skip
 
 
 @contextlib.contextmanager
@@ -50,21 +43,21 @@ def new_run(
     parents = [directory, *directory.parents]
     missing = [each for each in parents if not each.exists()]
     directory.mkdir(parents=True, exist_ok=True)
-    # Inside it: on the same disk, and an error comes before training.
-    place = pathlib.Path(tempfile.mkdtemp(prefix=".unfinished-", dir=directory))
     try:
-        yield place
-        for name in RUN_FILES:
-            _remove(directory / name)
-        for entry in sorted(place.iterdir()):
-            entry.replace(directory / entry.name)
-    except BaseException:
-        shutil.rmtree(place, ignore_errors=True)
-        with contextlib.suppress(OSError):  # another process uses it
+        # Inside it: on the same disk, and an error comes before training.
+        with tempfile.TemporaryDirectory(
+            prefix=".unfinished-", dir=directory, ignore_cleanup_errors=True
+        ) as temporary:
+            place = pathlib.Path(temporary)
+            yield place
+            for name in RUN_FILES:
+                _remove(directory / name)
+            for entry in sorted(place.iterdir()):
+                entry.replace(directory / entry.name)
+    finally:
+        with contextlib.suppress(OSError):  # it is not empty
             for each in missing:
                 each.rmdir()
-        raise
-    place.rmdir()
 
 
 def _remove(path: pathlib.Path) -> None:

@@ -60,24 +60,20 @@ class RunSettings:
         arguments.check_optional_integer("patience", self.patience)
         arguments.check_directory("cache_dir", self.cache_dir)
         arguments.check_choice("stop_when", self.stop_when, STOP_WHEN)
-        for name, zero in (
-            ("validation_split", False), ("holdout_split", True),
-            ("momentum", True),
-        ):  # fmt: skip
-            arguments.check_share(name, getattr(self, name), zero=zero)
+        arguments.check_share(
+            "validation_split", self.validation_split, zero=False
+        )
+        arguments.check_share("holdout_split", self.holdout_split, zero=True)
+        arguments.check_share("momentum", self.momentum, zero=True)
         for name in ("learning_rate", "drop_by"):
             rate = getattr(self, name)
             if not arguments.check_number(name, rate):
-                raise arguments.wrong_value(
-                    name, rate, "is out of range", "a number above 0"
-                )
-        for step in self.drop_at:
-            arguments.check_integer("drop_at", step, 1)
-        if list(self.drop_at) != sorted(set(self.drop_at)):
-            raise arguments.wrong_value(
-                "drop_at", self.drop_at, "is not in order",
-                "steps in increasing order",
-            )  # fmt: skip
+                problem, expected = "is out of range", "a number above 0"
+                raise arguments.wrong_value(name, rate, problem, expected)
+        steps = [arguments.check_integer("drop_at", s, 1) for s in self.drop_at]
+        if steps != sorted(set(steps)):
+            problem, expected = "is not in order", "steps in increasing order"
+            raise arguments.wrong_value("drop_at", steps, problem, expected)
         self.make_optimizer()
 
     def make_optimizer(self) -> "keras.optimizers.Optimizer":

@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator
 from collections.abc import Sequence
-from typing import Any
 
 import keras
 import numpy as np
-import numpy.typing as npt
 
-Weights = list[npt.NDArray[Any]]
+from keras_amto.experiments.data import Array
+
+Weights = list[Array]
 
 
 def average_weights(members: Sequence[Weights]) -> Weights:
@@ -22,14 +22,13 @@ def average_weights(members: Sequence[Weights]) -> Weights:
 
 
 def reestimate_normalization(
-    model: keras.Model, x: npt.NDArray[Any], batch_size: int
+    model: keras.Model, x: Array, batch_size: int = 256
 ) -> int:
     """Re-estimates the statistics of batch normalisation in place.
 
-    Averaged weights produce other activations than any of the networks did, so
-    the averages of their statistics are wrong. The new statistics are the means
-    over all full batches of `x`, computed as in training. Frozen layers keep
-    theirs. Returns the number of layers that were re-estimated.
+    Averaged weights produce other activations than any of the networks did. The
+    new statistics are the means over all full batches of `x`, computed as in
+    training. Frozen layers keep theirs. Returns the number of layers.
     """
     layers = list(_normalizations(model))
     batch_size = min(batch_size, len(x))

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from keras_amto import plots
-from keras_amto.experiments.arm_texts import ARM_TEXTS
+from keras_amto.experiments.arms import ARMS
 from keras_amto.experiments.comparison import Comparison
 from keras_amto.experiments.results import load_results
 from keras_amto.experiments.results import write_whole
@@ -56,7 +56,7 @@ def write_summary(directory: pathlib.Path) -> Comparison:
 def _report(directory: pathlib.Path, comparison: Comparison) -> Iterator[str]:
     yield from ("# Comparison", "", comparison.table(), "", _NOTES, "")
     for arm in comparison:
-        yield f"- `{arm}`: {ARM_TEXTS[arm]}."
+        yield f"- `{arm}`: {ARMS[arm].text}."
     for arm in _STUDIED:
         if arm in comparison and len(comparison) > 1:
             yield from ("", f"What `{arm}` has over each other arm, by seed:")
@@ -88,7 +88,7 @@ def _report(directory: pathlib.Path, comparison: Comparison) -> Iterator[str]:
 
 
 def _first_run(directory: pathlib.Path) -> RunDirectory | None:
-    for arm in ARM_TEXTS:
+    for arm in ARMS:
         found = directory.glob(f"{arm}-seed_*")
         for path in sorted(found, key=lambda p: int(p.name.split("_")[-1])):
             return read_run(path)

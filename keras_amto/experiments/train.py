@@ -2,23 +2,25 @@
 
 import dataclasses
 import os
+from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import Any
 
 import keras
 
+from keras_amto.callbacks import AMTOCallback
 from keras_amto.callbacks import PopulationBackup
-from keras_amto.experiments.data import count_images
 from keras_amto.experiments.data import load_images
 from keras_amto.experiments.networks import image_size_of
 from keras_amto.experiments.networks import make_network
 from keras_amto.experiments.run_directory import new_run
 from keras_amto.experiments.run_directory import save_results
 from keras_amto.experiments.settings import RunSettings
-from keras_amto.experiments.training import train_amto
 from keras_amto.model import AMTOModel
+from keras_amto.tasks import read_data
 from keras_amto.version import __version__
 
+LOSS = "sparse_categorical_crossentropy"
 Path = str | os.PathLike[str]
 
 
@@ -37,17 +39,9 @@ def train(
 ) -> None:
     """Trains a network on images, tests the winner and saves everything.
 
-    Args:
-        data: As in `load_images`, like `data_dir`.
-        model: As in `make_network`, like `weights`.
-        output: The directory of the run; see `new_run` for `overwrite`.
-        settings: The settings.
-        weights: Defaults to `None`.
-        image_size: As in `image_size_of`. Defaults to `None`.
-        data_dir: Defaults to `None`.
-        preset: String, what the settings were taken from, or `None`.
-        overwrite: Defaults to `False`.
-        backup: Directory of a `PopulationBackup`, or `None`.
+    `data` and `data_dir` are as in `load_images`, `model` and `weights` as in
+    `make_network`, `overwrite` as in `new_run`. `preset` is the name of what
+    the settings were taken from.
     """
     if keras.config.backend() != "tensorflow":
         raise ValueError(
@@ -61,12 +55,8 @@ def train(
         network = make_network(model, (size, size, 3), len(names), weights)
         test_images = count_images(tests, settings)
         print(f"{test_images} images are kept for the test.")
-        trained = train_on_images(
-            network,
-            images,
-            settings,
-            [PopulationBackup(backup)] if backup else [],
-        )
+        callbacks = [PopulationBackup(backup)] if backup else []
+        trained = train_on_images(network, images, settings, callbacks)
         found = trained.evaluate(tests, verbose=0, return_dict=True)
         metrics = {name: float(value) for name, value in found.items()}
         described = {
@@ -87,6 +77,15 @@ def train(
     print(output)
 
 
+def count_images(images: Any, settings: RunSettings) -> int:
+    """Decodes all images of a dataset, and returns how many there are.
+
+    So a file that cannot be decoded is named before training and not after it.
+    """
+    limit, cache_dir = settings.memory_limit, settings.cache_dir
+    return read_data(images, memory_limit=limit, cache_dir=cache_dir)[0].size
+
+
 def train_on_images(
     network: keras.Model,
     images: Any,
@@ -95,11 +94,11 @@ def train_on_images(
     verbose: int = 1,
 ) -> AMTOModel:
     """Trains a classifier on a dataset of images and class indices."""
-    flip = keras.layers.RandomFlip("horizontal") if settings.flip else None
     names = (
         "num_tasks", "transfer_interval", "validation_split", "holdout_split",
         "seed", "memory_limit", "cache_dir",
     )  # fmt: skip
+    flip = keras.layers.RandomFlip("horizontal") if settings.flip else None
     return train_amto(
         network,
         images,
@@ -113,3 +112,34 @@ def train_on_images(
         batch_size=settings.batch_size,
         verbose=verbose,
     )
+
+
+def train_amto(
+    network: keras.Model,
+    x: Any,
+    y: Any,
+    optimizer: keras.optimizers.Optimizer,
+    max_steps: int,
+    settings: Mapping[str, Any],
+    *,
+    patience: int | None = None,
+    stop_when: str = "any",
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+    **fit_arguments: Any,
+) -> AMTOModel:
+    """Trains a classifier with AMTO, or the conventional way with one task.
+
+    `max_steps`, `patience` and `stop_when` are those of `AMTOCallback`;
+    `settings` are more arguments of `AMTOModel`.
+    """
+    model = AMTOModel(network, **settings)
+    model.compile(optimizer, LOSS, metrics=["accuracy"])
+    stop = AMTOCallback(patience, stop_when, max_steps=max_steps)
+    model.fit(
+        x,
+        y,
+        epochs=max_steps,  # an upper bound: `stop` ends training
+        callbacks=[stop, *callbacks],
+        **fit_arguments,
+    )
+    return model
