@@ -32,8 +32,7 @@ gets:
 `keras_amto report DIR` makes a page of it.
 """
 
-_DEFAULTS = {each.name: each.default
-             for each in dataclasses.fields(RunSettings)}  # fmt: skip
+_SETTINGS = {each.name: each for each in dataclasses.fields(RunSettings)}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -63,48 +62,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--preset", choices=["paper"],
         help="paper: the experiment of Zhang et al., at 224 pixels; other "
         "options replace parts of it")  # fmt: skip
-    _add_settings(parser)
-
-
-def _add_settings(parser: argparse.ArgumentParser) -> None:
-    def add(name: str, says: str, **kwargs: Any) -> None:
-        key = name.removeprefix("--").replace("-", "_")
-        default = f"default: {_text(_DEFAULTS[key])}"
-        if key in PAPER:
-            default += f"; paper: {_text(PAPER[key])}"
-        given: dict[str, Any] = {"type": type(_DEFAULTS[key]), "metavar": "N"}
-        parser.add_argument(
-            name,
+    for name, setting in _SETTINGS.items():
+        default = f"default: {_text(setting.default)}"
+        if name in PAPER:
+            default += f"; paper: {_text(PAPER[name])}"
+        option: dict[str, Any] = {"type": type(setting.default), "metavar": "N"}
+        add(
+            f"--{name.replace('_', '-')}",
             # An option that is not given is left to the preset.
             default=argparse.SUPPRESS,
-            help=f"{says} ({default})",
-            **given | kwargs,
+            help=f"{setting.metadata['help']} ({default})",
+            **option | _OPTIONS.get(name, {}),
         )
-
-    add("--num-tasks", "M; 1 is the conventional way")
-    add("--transfer-interval", "c, in steps")
-    add("--batch-size", "images of a step")
-    add("--max-steps", "steps of each network, unless patience ends before")
-    add("--optimizer", "sgd (with Nesterov momentum), or the name of another "
-        "Keras optimizer", metavar="NAME")  # fmt: skip
-    add("--learning-rate", "at the beginning", metavar="RATE")
-    add("--momentum", "of sgd")
-    add("--drop-at", "steps after which the learning rate drops; no step: "
-        "never", type=int, nargs="*", metavar="STEP")  # fmt: skip
-    add("--drop-by", "the factor of a drop")
-    add("--validation-split", "share of a task's validation set")
-    add("--holdout-split", "share of a clean set that selects the winner")
-    add("--patience", "validations without improvement before training ends, "
-        "or none", type=_patience)  # fmt: skip
-    add("--stop-when", "how many tasks are out of patience",
-        metavar=None, choices=STOP_WHEN)  # fmt: skip
-    add("--seed", "of the test set, the splits, the batches and the top")
-    add("--flip", "flip training images horizontally at random", type=None,
-        metavar=None, action=argparse.BooleanOptionalAction)  # fmt: skip
-    add("--memory-limit", "bytes; images that take more are written to a file "
-        "while training")  # fmt: skip
-    add("--cache-dir", "the directory of that file", type=str,
-        metavar="DIR")  # fmt: skip
 
 
 def _text(value: Any) -> str:
@@ -121,14 +90,27 @@ def _patience(text: str) -> int | None:
     return None if text == "none" else int(text)
 
 
+# How an option is read that is not simply a number.
+_OPTIONS: dict[str, dict[str, Any]] = {
+    "optimizer": {"metavar": "NAME"},
+    "learning_rate": {"metavar": "RATE"},
+    "drop_at": {"type": int, "nargs": "*", "metavar": "STEP"},
+    "patience": {"type": _patience},
+    "stop_when": {"metavar": None, "choices": STOP_WHEN},
+    "flip": {
+        "type": None, "metavar": None, "action": argparse.BooleanOptionalAction
+    },
+    "cache_dir": {"type": str, "metavar": "DIR"},
+}  # fmt: skip
+
+
 def run(options: argparse.Namespace) -> None:
     """Trains, tests and saves."""
     from keras_amto.experiments.train import train
 
-    values = vars(options)
     names = ("data", "model", "output", "weights", "image_size", "data_dir",
              "preset", "overwrite", "backup")  # fmt: skip
-    inputs = {name: values[name] for name in names}
+    inputs = {name: getattr(options, name) for name in names}
     train(settings=_settings(options), **inputs)
 
 
@@ -136,7 +118,7 @@ def _settings(options: argparse.Namespace) -> RunSettings:
     given = {
         name: tuple(value) if isinstance(value, list) else value
         for name, value in vars(options).items()
-        if name in _DEFAULTS
+        if name in _SETTINGS
     }
     preset = PAPER if options.preset else {}
     settings = RunSettings(**preset | given)

@@ -4,8 +4,10 @@ import csv
 import dataclasses
 import io
 import json
+from collections.abc import Iterable
 from collections.abc import Iterator
 from collections.abc import Mapping
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -19,6 +21,17 @@ from keras_amto.statistics import p_text
 from keras_amto.statistics import summarise
 
 REFERENCE = "sto"
+
+_LEAD = ("95 % t interval", "p", "verdict")
+_TITLES = (
+    "arm", "seeds", "test accuracy, %", "standard error", "less sto", *_LEAD,
+    "validation accuracy, %", "training steps", "seconds",
+)  # fmt: skip
+_TITLES_OF_ONE = ("seeds", "mean, points", *_LEAD, "training steps of both")
+_TITLES_OF_SELECTION = (
+    "arm", "validation accuracy, %", "test accuracy, %", "validation loss",
+    "test loss",
+)  # fmt: skip
 
 
 class Comparison(Mapping[str, Mapping[int, Result]]):
@@ -62,24 +75,19 @@ class Comparison(Mapping[str, Mapping[int, Result]]):
         for arm in self:
             test = summarise(scores[arm])
             lead = difference(scores[arm], scores.get(REFERENCE, {}))
-            cells = _cells("less sto", lead)
             rows.append(
-                {
-                    "arm": arm,
-                    "seeds": str(test.seeds),
-                    "test accuracy, %": _percent(test.mean),
-                    "standard error": _percent(test.standard_error),
-                    **(
-                        cells if arm != REFERENCE else dict.fromkeys(cells, "-")
-                    ),
-                    "validation accuracy, %": self._mean(
-                        arm, "validation_accuracy"
-                    ),
-                    "training steps": self._mean(arm, "training_steps", 0),
-                    "seconds": self._mean(arm, "seconds", 1),
-                }
+                [
+                    arm,
+                    str(test.seeds),
+                    _percent(test.mean),
+                    _percent(test.standard_error),
+                    *("----" if arm == REFERENCE else _cells(lead)),
+                    self._mean(arm, "validation_accuracy"),
+                    self._mean(arm, "training_steps", 0),
+                    self._mean(arm, "seconds", 1),
+                ]
             )
-        return _markdown(rows)
+        return _markdown(_TITLES, rows)
 
     def table_of_one(self, arm: str = "amto") -> str:
         """Returns what an arm has over each other one as a Markdown table.
@@ -99,16 +107,9 @@ class Comparison(Mapping[str, Mapping[int, Result]]):
         for other in self:
             if other != arm:
                 lead = difference(scores[arm], scores[other])
-                rows.append(
-                    {
-                        f"{arm} less": other,
-                        "seeds": str(lead.seeds),
-                        **_cells("mean, points", lead),
-                        "training steps of both": f"{steps[arm]} and "
-                        f"{steps[other]}",
-                    }
-                )
-        return _markdown(rows)
+                both = f"{steps[arm]} and {steps[other]}"
+                rows.append([other, str(lead.seeds), *_cells(lead), both])
+        return _markdown((f"{arm} less", *_TITLES_OF_ONE), rows)
 
     def table_of_selection(self) -> str:
         """Returns the figures of selection beside the test's, as Markdown.
@@ -116,22 +117,18 @@ class Comparison(Mapping[str, Mapping[int, Result]]):
         Arms that select nothing are left out. How far validation is from test
         shows the effect of selection and leakage.
         """
-        rows = []
-        for arm in self:
-            validation = self._mean(arm, "validation_accuracy")
-            if validation != "-":
-                rows.append(
-                    {
-                        "arm": arm,
-                        "validation accuracy, %": validation,
-                        "test accuracy, %": self._mean(arm, "test_accuracy"),
-                        "validation loss": self._mean(
-                            arm, "validation_loss", 4
-                        ),
-                        "test loss": self._mean(arm, "test_loss", 4),
-                    }
-                )
-        return _markdown(rows)
+        rows = [
+            [
+                arm,
+                self._mean(arm, "validation_accuracy"),
+                self._mean(arm, "test_accuracy"),
+                self._mean(arm, "validation_loss", 4),
+                self._mean(arm, "test_loss", 4),
+            ]
+            for arm in self
+        ]
+        selecting = [row for row in rows if row[1] != "-"]
+        return _markdown(_TITLES_OF_SELECTION, selecting)
 
     def to_csv(self) -> str:
         """Returns every run as a line of CSV."""
@@ -161,17 +158,10 @@ class Comparison(Mapping[str, Mapping[int, Result]]):
         return f"{scale * np.mean(known):.{decimals}f}" if known else "-"
 
 
-def _markdown(rows: list[dict[str, str]]) -> str:
-    """Returns rows, cells by title, as a table."""
-    if not rows:
-        return ""
-    titles = list(rows[0])
+def _markdown(titles: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     texts = (titles[0], "verdict")  # left-aligned
     marks = ["---" if title in texts else "---:" for title in titles]
-    head, *body = (
-        f"| {' | '.join(cells)} |"
-        for cells in (titles, *(row.values() for row in rows))
-    )
+    head, *body = (f"| {' | '.join(row)} |" for row in (titles, *rows))
     return "\n".join([head, f"|{'|'.join(marks)}|", *body])
 
 
@@ -179,12 +169,9 @@ def _percent(value: float, sign: str = "") -> str:
     return f"{100 * value:{sign}.2f}" if np.isfinite(value) else "-"
 
 
-def _cells(title: str, lead: Difference) -> dict[str, str]:
-    """The cells of a difference; `title` is that of its mean."""
+def _cells(lead: Difference) -> list[str]:
+    """Mean, interval, p-value and verdict."""
     low, high = _percent(lead.low, "+"), _percent(lead.high, "+")
-    return {
-        title: _percent(lead.mean, "+"),
-        "95 % t interval": "-" if "-" in (low, high) else f"{low} to {high}",
-        "p": p_text(lead.p),
-        "verdict": lead.verdict or "-",
-    }
+    interval = "-" if "-" in (low, high) else f"{low} to {high}"
+    mean = _percent(lead.mean, "+")
+    return [mean, interval, p_text(lead.p), lead.verdict or "-"]

@@ -1,7 +1,6 @@
 """The settings of `train`, besides its images and its network.
 
-The command line shows them in its help, so Keras is imported only where it is
-needed.
+`--help` shows them, so Keras is imported only where it is needed.
 """
 
 import dataclasses
@@ -15,39 +14,49 @@ if TYPE_CHECKING:
     import keras
 
 
+def _setting(default: Any, text: str) -> Any:
+    return dataclasses.field(default=default, metadata={"help": text})
+
+
 @dataclasses.dataclass(frozen=True)
 class RunSettings:
-    """Checked settings of a run.
+    """Checked settings of a run, with their help.
 
-    Those that `AMTOModel`, its `fit` and `AMTOCallback` have mean the same
-    here.
-
-    Attributes:
-        optimizer: String, the name of a Keras optimizer.
-        learning_rate: Float, at the beginning.
-        momentum: Float, for `"sgd"` only, with Nesterov's method.
-        drop_at: Integers, the steps after which the learning rate drops.
-        drop_by: Float, the factor of each drop.
-        flip: Boolean, whether to flip training images horizontally at random.
+    Those that `AMTOModel`, its `fit` and `AMTOCallback` have mean the same.
     """
 
-    num_tasks: int = 4
-    transfer_interval: int = 100
-    batch_size: int = 32
-    max_steps: int = 1000
-    optimizer: str = "sgd"
-    learning_rate: float = 1e-3
-    momentum: float = 0.9
-    drop_at: tuple[int, ...] = ()
-    drop_by: float = 0.1
-    validation_split: float = 0.1
-    holdout_split: float = 0.0
-    patience: int | None = 10
-    stop_when: str = "any"
-    flip: bool = False
-    seed: int = 0
-    memory_limit: int = MEMORY_LIMIT
-    cache_dir: str | None = None
+    num_tasks: int = _setting(4, "M; 1 is the conventional way")
+    transfer_interval: int = _setting(100, "c, in steps")
+    batch_size: int = _setting(32, "images of a step")
+    max_steps: int = _setting(
+        1000, "steps of each network, unless patience ends before"
+    )
+    optimizer: str = _setting(
+        "sgd", "sgd (with Nesterov momentum), or another Keras optimizer"
+    )
+    learning_rate: float = _setting(1e-3, "at the beginning")
+    momentum: float = _setting(0.9, "of sgd")
+    drop_at: tuple[int, ...] = _setting(
+        (), "steps after which the learning rate drops; no step: never"
+    )
+    drop_by: float = _setting(0.1, "the factor of a drop")
+    validation_split: float = _setting(0.1, "share of a task's validation set")
+    holdout_split: float = _setting(
+        0.0, "share of a clean set that selects the winner"
+    )
+    patience: int | None = _setting(
+        10, "validations without improvement before training ends, or none"
+    )
+    stop_when: str = _setting("any", "how many tasks are out of patience")
+    flip: bool = _setting(False, "flip training images horizontally at random")
+    seed: int = _setting(
+        0, "of the test set, the splits, the batches and the top"
+    )
+    memory_limit: int = _setting(
+        MEMORY_LIMIT,
+        "bytes; images that take more are written to a file while training",
+    )
+    cache_dir: str | None = _setting(None, "the directory of that file")
 
     def __post_init__(self) -> None:
         from keras_amto import arguments
