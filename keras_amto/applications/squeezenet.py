@@ -1,6 +1,5 @@
 """SqueezeNet 1.0 and 1.1."""
 
-import functools
 import os
 from typing import Any
 
@@ -8,7 +7,6 @@ import keras
 
 from keras_amto.applications.checks import check_activation
 from keras_amto.applications.checks import check_image_shape
-from keras_amto.applications.checks import is_image
 from keras_amto.applications.squeezenet_weights import load_squeezenet_weights
 from keras_amto.arguments import check_boolean
 from keras_amto.arguments import check_choice
@@ -27,6 +25,10 @@ _FIRES = {
 }  # fmt: skip
 # Filters and size of the first kernel, and the modules with pooling in front.
 _VERSIONS = {"1.0": (96, 7, (2, 5, 9)), "1.1": (64, 3, (2, 4, 6))}
+_POOLINGS = {
+    "avg": keras.layers.GlobalAveragePooling2D,
+    "max": keras.layers.GlobalMaxPooling2D,
+}
 
 
 def SqueezeNet(  # noqa: N802
@@ -93,10 +95,10 @@ def SqueezeNet(  # noqa: N802
     Source: Iandola et al., "SqueezeNet: AlexNet-level accuracy with 50x fewer
     parameters and <0.5MB model size", arXiv:1602.07360.
     """
-    check_choice("version", version, tuple(_VERSIONS))
+    check_choice("version", version, _VERSIONS)
     check_boolean("include_top", include_top)
     if pooling is not None:
-        check_choice("pooling", pooling, ("avg", "max"))
+        check_choice("pooling", pooling, _POOLINGS)
         if include_top:
             raise ValueError(
                 "`pooling` applies only without the top. "
@@ -109,35 +111,26 @@ def SqueezeNet(  # noqa: N802
             expected = "None, or the path of a file of SqueezeNet's weights"
             raise wrong_value("weights", weights, "is not a file", expected)
     classes = check_integer("classes", classes, 1)
-    classifier_activation = check_activation(
-        "classifier_activation", classifier_activation
-    )
-    name = check_name(name)
-    filters, kernel, pooled = _VERSIONS[version]
+    check_activation("classifier_activation", classifier_activation)
+    check_name(name)
+    filters, size, pooled = _VERSIONS[version]
     inputs = _input(include_top, input_tensor, input_shape)
-    x = keras.layers.Conv2D(
-        filters, kernel, strides=2, activation="relu", name="conv1"
-    )(inputs)
+    x = _convolution(filters, size, "conv1", strides=2)(inputs)
     for number, (squeeze, expand) in _FIRES.items():
         if number in pooled:
             x = _pool(x, number - 1)
         x = _fire(x, number, squeeze, expand)
     if include_top:
         x = keras.layers.Dropout(0.5, name="drop9")(x)
-        x = keras.layers.Conv2D(
-            classes,
-            1,
-            activation="relu",
-            kernel_initializer=keras.initializers.RandomNormal(stddev=0.01),
-            name="conv10",
-        )(x)
-        x = keras.layers.GlobalAveragePooling2D(name="avg_pool")(x)
-        top = keras.layers.Activation(classifier_activation, name="predictions")
-        x = top(x)
-    elif pooling == "avg":
-        x = keras.layers.GlobalAveragePooling2D(name="avg_pool")(x)
-    elif pooling == "max":
-        x = keras.layers.GlobalMaxPooling2D(name="max_pool")(x)
+        normal = keras.initializers.RandomNormal(stddev=0.01)
+        top = _convolution(classes, 1, "conv10", kernel_initializer=normal)
+        x = _POOLINGS["avg"](name="avg_pool")(top(x))
+        answer = keras.layers.Activation(
+            classifier_activation, name="predictions"
+        )
+        x = answer(x)
+    elif pooling is not None:
+        x = _POOLINGS[pooling](name=f"{pooling}_pool")(x)
     name = name or f"squeezenet_{version.replace('.', '_')}"
     model = keras.Model(inputs, x, name=name)
     if weights is not None:
@@ -148,7 +141,7 @@ def SqueezeNet(  # noqa: N802
 def preprocess_input(
     x: Any, data_format: str | None = None, mode: str = "caffe"
 ) -> Any:
-    """Preprocesses images for `SqueezeNet`.
+    """Preprocesses images for `SqueezeNet`; returns floats.
 
     Args:
         x: Images of RGB values in [0, 255], an array or a tensor.
@@ -157,9 +150,6 @@ def preprocess_input(
         mode: `"caffe"` turns RGB into BGR and subtracts ImageNet's means;
             `"torch"` scales to [0, 1] and normalises by ImageNet's means and
             standard deviations, as weights of torchvision expect.
-
-    Returns:
-        Images of floats.
 
     Raises:
         ValueError: if the mode or the format is unknown.
@@ -196,14 +186,12 @@ def _input(
         side = 224 if include_top else None
         default = (side, side, 3) if last else (3, side, side)
         return keras.Input(shape or default)
-    expected = (
-        f"a Keras tensor of images, at least {_MINIMUM_SIZE} pixels a side"
-    )
     if not isinstance(tensor, keras.KerasTensor):
-        raise wrong_type("input_tensor", tensor, "a Keras tensor", expected)
-    given = tuple(tensor.shape[1:])
-    if not is_image(given, _MINIMUM_SIZE, last):
-        raise wrong_value("input_tensor", tensor, "cannot be used", expected)
+        kind = "a Keras tensor"
+        raise wrong_type("input_tensor", tensor, kind, f"{kind} of images")
+    given = check_image_shape(
+        tensor.shape[1:], _MINIMUM_SIZE, last, "input_tensor", any_channels=True
+    )
     if shape not in (None, given):
         raise ValueError(
             "`input_tensor` and `input_shape` contradict each other. "
@@ -220,13 +208,16 @@ def _pool(x: Any, number: int) -> Any:
 
 
 def _fire(x: Any, number: int, squeeze: int, expand: int) -> Any:
-    convolution = functools.partial(
-        keras.layers.Conv2D, padding="same", activation="relu"
-    )
     name = f"fire{number}"
-    x = convolution(squeeze, 1, name=f"{name}_squeeze1x1")(x)
-    small = convolution(expand, 1, name=f"{name}_expand1x1")(x)
-    large = convolution(expand, 3, name=f"{name}_expand3x3")(x)
+    x = _convolution(squeeze, 1, f"{name}_squeeze1x1")(x)
+    small = _convolution(expand, 1, f"{name}_expand1x1")(x)
+    large = _convolution(expand, 3, f"{name}_expand3x3", padding="same")(x)
     channels = -1 if keras.config.image_data_format() == "channels_last" else 1
     concatenate = keras.layers.Concatenate(channels, name=f"{name}_concat")
     return concatenate([small, large])
+
+
+def _convolution(filters: int, size: int, name: str, **kwargs: Any) -> Any:
+    return keras.layers.Conv2D(
+        filters, size, activation="relu", name=name, **kwargs
+    )

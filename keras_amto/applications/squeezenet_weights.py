@@ -86,13 +86,9 @@ def _read_torch(path: str) -> list[Arrays]:
             for kernel, bias in zip(tensors[::2], tensors[1::2], strict=True)
         ]
     except (
-        AttributeError,
-        EOFError,
-        RuntimeError,
-        TypeError,
-        ValueError,
+        AttributeError, EOFError, RuntimeError, TypeError, ValueError,
         pickle.UnpicklingError,
-    ) as error:
+    ) as error:  # fmt: skip
         raise ValueError(
             f"The file {path!r} is not a state dict of SqueezeNet: {error} "
             f"Received: weights={path!r}. "
