@@ -62,6 +62,9 @@ def load_folder(
     model.evaluate(test)
     ```
     """
+    # Imported here: the package works without it on other backends.
+    import tensorflow as tf
+
     image_size = check_integer("image_size", image_size, 1)
     seed = check_integer("seed", seed, 0)
     test_split = check_share("test_split", test_split, zero=True)
@@ -84,8 +87,17 @@ def load_folder(
         )
 
     def dataset(part: npt.NDArray[np.bool_]) -> Any:
-        paths, indices = np.array(files)[part], np.array(labels)[part]
-        return _dataset(paths, indices, image_size, batch_size)
+        paths = np.array(files)[part]
+        encoded = tf.data.Dataset.from_tensor_slices(
+            (paths, np.array(labels)[part])
+        ).map(
+            lambda path, label: (tf.io.read_file(path), label),
+            num_parallel_calls=tf.data.AUTOTUNE,
+        )
+        dataset = batched_images(encoded, image_size, batch_size)
+        # As `keras.utils.image_dataset_from_directory` does; errors name files.
+        dataset.file_paths = paths.tolist()
+        return dataset
 
     test = dataset(tests) if tests.any() else None
     return ImageSets(dataset(~tests), test, names)
@@ -108,11 +120,8 @@ def _find_classes(
             f"There is no such folder. Received: path={os.fspath(root)!r}. "
             "Expected: a folder that holds a folder of images for each class."
         )
-    found = sorted(
-        entry.name
-        for entry in root.iterdir()
-        if entry.is_dir() and not entry.name.startswith(".")
-    )
+    folders = (entry.name for entry in root.iterdir() if entry.is_dir())
+    found = sorted(name for name in folders if not name.startswith("."))
     missing = [name for name in expected or () if name not in found]
     if missing:
         raise ValueError(
@@ -140,16 +149,3 @@ def _find_images(folder: pathlib.Path) -> list[str]:
             f"Expected: files with endings among {SUFFIXES}."
         )
     return images
-
-
-def _dataset(files: Any, labels: Any, image_size: int, batch_size: int) -> Any:
-    import tensorflow as tf
-
-    encoded = tf.data.Dataset.from_tensor_slices((files, labels)).map(
-        lambda path, label: (tf.io.read_file(path), label),
-        num_parallel_calls=tf.data.AUTOTUNE,
-    )
-    dataset = batched_images(encoded, image_size, batch_size)
-    # As `keras.utils.image_dataset_from_directory` does; errors name files.
-    dataset.file_paths = files.tolist()
-    return dataset

@@ -37,15 +37,10 @@ def draw_test_set(size: int, share: float, seed: int) -> npt.NDArray[np.bool_]:
 
 
 def batched_images(encoded: Any, image_size: int, batch_size: int) -> Any:
-    """Decodes, resizes and batches the contents of image files.
+    """Decodes, resizes and batches `(bytes of a file, class index)`.
 
     Images become square, as in the paper. Pixels stay bytes, a quarter of the
     memory of floats.
-
-    Args:
-        encoded: A `tf.data.Dataset` of `(bytes of a file, class index)`.
-        image_size: Integer, pixels a side.
-        batch_size: Integer.
     """
     # Imported here: the package works without it on other backends.
     import tensorflow as tf

@@ -101,14 +101,12 @@ def _encoded(builder: Any, split: str) -> Any:
     """Files before decoding, always in the same order."""
     import tensorflow_datasets as tfds
 
-    decoders = {"image": tfds.decode.SkipDecoding()}
+    decoding = tfds.decode.PartialDecoding(
+        {"image": True, "label": True},
+        decoders={"image": tfds.decode.SkipDecoding()},
+    )
     return builder.as_dataset(
-        split=split,
-        shuffle_files=False,
-        as_supervised=True,
-        decoders=tfds.decode.PartialDecoding(
-            {"image": True, "label": True}, decoders=decoders
-        ),
+        split=split, shuffle_files=False, as_supervised=True, decoders=decoding
     )
 
 

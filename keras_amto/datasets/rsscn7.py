@@ -8,15 +8,11 @@ import tensorflow_datasets as tfds
 from etils import epath
 
 CLASSES = (
-    "aGrass",
-    "bField",
-    "cIndustry",
-    "dRiverLake",
-    "eForest",
-    "fResident",
+    "aGrass", "bField", "cIndustry", "dRiverLake", "eForest", "fResident",
     "gParking",
-)
+)  # fmt: skip
 IMAGES_PER_CLASS = 400
+HOMEPAGE = "https://github.com/palewithout/RSSCN7"
 
 
 class RSSCN7(tfds.core.GeneratorBasedBuilder):
@@ -25,37 +21,31 @@ class RSSCN7(tfds.core.GeneratorBasedBuilder):
     name = "rsscn7"
     VERSION = tfds.core.Version("1.0.0")
     RELEASE_NOTES = {"1.0.0": "The 2,800 images as they were published."}  # noqa: RUF012
-    MANUAL_DOWNLOAD_INSTRUCTIONS = """
-    Put the seven class folders (aGrass, bField, cIndustry, dRiverLake, eForest,
-    fResident, gParking), each with its 400 JPEG images, into the manual
-    directory. The data set is at https://github.com/palewithout/RSSCN7.
-    """
+    MANUAL_DOWNLOAD_INSTRUCTIONS = (
+        f"Put the class folders ({', '.join(CLASSES)}), each with its 400 JPEG "
+        "images, into the manual directory. They are at " + HOMEPAGE
+    )
 
     def _info(self) -> Any:
+        image = tfds.features.Image(
+            shape=(None, None, 3), encoding_format="jpeg"
+        )
         return tfds.core.DatasetInfo(
             builder=self,
-            description=(
-                "2,800 remote-sensing images of 7 land-use classes, 400 each, "
-                "on 4 scales."
-            ),
+            description="2,800 remote-sensing images of 7 land-use classes, "
+            "400 each, on 4 scales.",
             features=tfds.features.FeaturesDict(
                 {
-                    "image": tfds.features.Image(
-                        shape=(None, None, 3), encoding_format="jpeg"
-                    ),
+                    "image": image,
                     "label": tfds.features.ClassLabel(names=list(CLASSES)),
                     "filename": tfds.features.Text(),
                 }
             ),
             supervised_keys=("image", "label"),
-            homepage="https://github.com/palewithout/RSSCN7",
-            citation=(
-                "@article{zou2015deep, title={Deep Learning Based Feature "
-                "Selection for Remote Sensing Scene Classification}, "
-                "author={Zou, Qin and Ni, Lihao and Zhang, Tong and Wang, "
-                "Qian}, journal={IEEE Geoscience and Remote Sensing Letters}, "
-                "volume={12}, number={11}, pages={2321--2325}, year={2015}}"
-            ),
+            homepage=HOMEPAGE,
+            citation="Zou, Ni, Zhang, Wang: Deep Learning Based Feature "
+            "Selection for Remote Sensing Scene Classification. IEEE "
+            "Geoscience and Remote Sensing Letters 12 (11), 2015.",
         )
 
     def _split_generators(self, dl_manager: Any) -> dict[str, Any]:
@@ -72,11 +62,7 @@ class RSSCN7(tfds.core.GeneratorBasedBuilder):
 
 
 def prepared_builder(data_dir: str | None) -> RSSCN7:
-    """Returns the builder, prepared from the class folders where necessary.
-
-    Args:
-        data_dir: As in `datasets.load`.
-    """
+    """Returns the builder, prepared from the class folders where necessary."""
     manual_dir = None
     if data_dir is not None and _holds_classes(epath.Path(data_dir)):
         # The folder of images itself; what is prepared from it goes elsewhere.
@@ -94,14 +80,9 @@ def prepared_builder(data_dir: str | None) -> RSSCN7:
 
 
 def find_class_folders(directory: str | os.PathLike[str]) -> epath.Path:
-    """Returns the folder of RSSCN7's class folders, which are complete.
+    """Returns the folder of the class folders, or names what is missing.
 
-    Args:
-        directory: That folder, or the one that holds it as `rsscn7` or
-            `RSSCN7`.
-
-    Raises:
-        ValueError: if classes or images are missing, naming them.
+    That is `directory` itself, or `rsscn7` or `RSSCN7` in it.
     """
     root = epath.Path(directory)
     folders = [root, root / "rsscn7", root / "RSSCN7"]
