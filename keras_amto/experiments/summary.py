@@ -1,11 +1,11 @@
 """The report of a comparison: tables, CSV, JSON and pictures."""
 
-import functools
 import importlib.util
 import json
 import pathlib
 from collections.abc import Callable
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 from keras_amto import plots
@@ -59,32 +59,31 @@ def _report(directory: pathlib.Path, comparison: Comparison) -> Iterator[str]:
         yield f"- `{arm}`: {ARMS[arm].text}."
     for arm in _STUDIED:
         if arm in comparison and len(comparison) > 1:
-            yield from ("", f"What `{arm}` has over each other arm, by seed:")
-            yield from ("", comparison.table_of_one(arm))
+            yield f"\nWhat `{arm}` has over each other arm, by seed:\n"
+            yield comparison.table_of_one(arm)
     if any(
         result.validation_accuracy is not None
         for results in comparison.values()
         for result in results.values()
     ):
-        yield from ("", "The figures by which networks were selected, and the")
-        yield from ("same on test data (means over seeds):", "")
+        yield "\nThe figures by which networks were selected, and the"
+        yield "same on test data (means over seeds):\n"
         yield comparison.table_of_selection()
     draws = importlib.util.find_spec("matplotlib") is not None
     if draws:
-        scores = comparison.test_accuracies
-        comparing = functools.partial(plots.comparison, scores)
-        yield from _draw(directory, "comparison", comparing)
+        comparing = partial(plots.comparison, comparison.test_accuracies)
+        yield _picture(directory, "comparison", comparing)
     run = _first_run(directory)
     if run is not None:
-        yield from ("", f"## One run: `{run.path.name}`", "")
+        yield f"\n## One run: `{run.path.name}`\n"
         yield " ".join(tell(run))
         for picture in run_pictures(run) if draws else ():
-            yield from _draw(directory, picture.name, picture.draw)
+            yield _picture(directory, picture.name, picture.draw)
     if not draws:
-        yield from ("", "No pictures: matplotlib is not installed.")
-    yield from ("", "## Settings", "", "```json")
+        yield "\nNo pictures: matplotlib is not installed."
+    yield "\n## Settings\n\n```json"
     settings = json.loads((directory / "settings.json").read_text("utf-8"))
-    yield from (json.dumps(settings, indent=2), "```")
+    yield json.dumps(settings, indent=2) + "\n```"
 
 
 def _first_run(directory: pathlib.Path) -> RunDirectory | None:
@@ -95,8 +94,8 @@ def _first_run(directory: pathlib.Path) -> RunDirectory | None:
     return None
 
 
-def _draw(
+def _picture(
     directory: pathlib.Path, name: str, draw: Callable[[], Any]
-) -> Iterator[str]:
+) -> str:
     save_picture(draw, directory / f"{name}.png", "png", dpi=90)
-    yield from ("", f"![{name}]({name}.png)")
+    return f"\n![{name}]({name}.png)"

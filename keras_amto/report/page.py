@@ -37,6 +37,7 @@ th, td {{ text-align: left; padding: .15rem 1rem .15rem 0;
 </style>
 </head>
 <body>
+<h1>{title}</h1>
 {body}
 </body>
 </html>
@@ -73,16 +74,13 @@ def write_report(
     """
     run = read_run(run_dir)
     path = run.path / "report.html" if path is None else pathlib.Path(path)
-    name = run.path.resolve().name
-    title = f"AMTO run {name}"
-    body = "\n".join(_body(run, title))
-    text = _PAGE.format(title=html.escape(title), body=body)
-    path.write_text(text, "utf-8")
+    title = html.escape(f"AMTO run {run.path.resolve().name}")
+    body = "\n".join(_body(run))
+    path.write_text(_PAGE.format(title=title, body=body), "utf-8")
     return path
 
 
-def _body(run: RunDirectory, title: str) -> Iterator[str]:
-    yield f"<h1>{html.escape(title)}</h1>"
+def _body(run: RunDirectory) -> Iterator[str]:
     for sentence in tell(run):
         yield f"<p>{html.escape(sentence)}</p>"
     yield f'<p class="note">{html.escape(_LEAKAGE)}</p>'
@@ -109,9 +107,9 @@ def _data_uri(draw: Callable[[], Any]) -> str:
 
 
 def _table(values: Mapping[str, Any]) -> str:
-    rows = ""
+    rows = ["<table>"]
     for name, value in values.items():
         text = f"{value:.6g}" if isinstance(value, float) else str(value)
-        rows += f"<tr><th>{html.escape(str(name))}</th>"
-        rows += f"<td>{html.escape(text)}</td></tr>\n"
-    return f"<table>\n{rows}</table>"
+        cells = f"<th>{html.escape(name)}</th><td>{html.escape(text)}</td>"
+        rows.append(f"<tr>{cells}</tr>")
+    return "\n".join([*rows, "</table>"])

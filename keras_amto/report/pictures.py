@@ -1,8 +1,8 @@
 """The pictures of a run."""
 
-import functools
 from collections.abc import Callable
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 from typing import NamedTuple
 
@@ -29,7 +29,7 @@ def run_pictures(run: RunDirectory) -> Iterator[RunPicture]:
             "Finalists",
             "Every task's network on every validation set. The winner's row "
             "is ringed.",
-            functools.partial(plots.finalists, finalists),
+            partial(plots.finalists, finalists),
         )
     if not ledger:
         return
@@ -42,14 +42,14 @@ def run_pictures(run: RunDirectory) -> Iterator[RunPicture]:
             "takes the donor's colour; the number is that of the task whose "
             "first network it descends from. Bold: the winner and its "
             "ancestry.",
-            functools.partial(plots.lineage, ledger, winner, run.restored),
+            partial(plots.lineage, ledger, winner, run.restored),
         )
     yield RunPicture(
         "curves",
         "Validation losses",
         "Solid: the task's master. Faint: its shadows, each trial a mark, "
         "filled where the shadow replaced the master.",
-        functools.partial(plots.curves, ledger, winner),
+        partial(plots.curves, ledger, winner),
     )
     if several_tasks:
         yield RunPicture(
@@ -57,12 +57,12 @@ def run_pictures(run: RunDirectory) -> Iterator[RunPicture]:
             "Relationships",
             "What each task has gained from each other, and how often it "
             "tried that donor and kept the shadow. Hatched: no value.",
-            functools.partial(plots.relationships, ledger),
+            partial(plots.relationships, ledger),
         )
         yield RunPicture(
             "entropy",
             "Entropy of the donor choice",
             "High while all donors are equally likely; it falls as tasks come "
             "to prefer some.",
-            functools.partial(plots.entropy, ledger),
+            partial(plots.entropy, ledger),
         )

@@ -18,15 +18,9 @@ _FILES = (_SETTINGS, _LEDGER, _FINALISTS, _METRICS)
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class RunDirectory:
-    """What a run's directory holds. Each part may be missing.
+    """What a run's directory holds, and the names of the files that it lacks.
 
-    Attributes:
-        path: The directory.
-        settings: Settings by name, or `None`.
-        ledger: A `Ledger`, empty if there is none.
-        finalists: The table of the winner's choice, or `None`.
-        metrics: Test metrics by name, or `None`.
-        missing: The names of the missing files.
+    A part that is missing is `None`, a ledger empty.
     """
 
     path: pathlib.Path
@@ -45,13 +39,8 @@ class RunDirectory:
 def read_run(path: Any) -> RunDirectory:
     """Reads a run's directory.
 
-    Args:
-        path: A directory with `ledger.jsonl` or `finalists.json`, and optional
-            `settings.json` and `metrics.json`.
-
-    Raises:
-        ValueError: if there is no such directory, neither ledger nor finalists
-            in it, or a file in it is damaged.
+    Raises a ValueError if there is neither ledger nor finalists, or a file is
+    damaged.
     """
     path = pathlib.Path(path)
     missing = [name for name in _FILES if not (path / name).is_file()]
@@ -60,9 +49,8 @@ def read_run(path: Any) -> RunDirectory:
             f"There is no run to report. Received: {str(path)!r}. "
             f"Expected: a directory that holds {_LEDGER} or {_FINALISTS}."
         )
-    ledger, finalists = Ledger(), None
-    if _LEDGER not in missing:
-        ledger = Ledger.load(path / _LEDGER)
+    ledger = Ledger() if _LEDGER in missing else Ledger.load(path / _LEDGER)
+    finalists = None
     if _FINALISTS not in missing:
         text = (path / _FINALISTS).read_text("utf-8")
         finalists = Finalists.from_json(text)

@@ -12,30 +12,27 @@ _SHOWN = 12  # tasks on the winner's path that are written out
 
 def tell(run: RunDirectory) -> Iterator[str]:
     """Yields sentences about a run."""
-    if run.finalists is not None:
-        title = " ".join(finalists_data(run.finalists).title.split())
+    ledger, finalists = run.ledger, run.finalists
+    if finalists is not None:
+        title = " ".join(finalists_data(finalists).title.split())
         yield f"The {title}."
-    if not run.ledger:
+    if not ledger:
         return
-    yield _size(run.ledger)
-    if run.finalists is not None and run.ledger[0].donors is not None:
-        yield _ancestry(run.ledger, run.finalists.winner, run.restored)
-
-
-def _size(ledger: Ledger) -> str:
     num_tasks = len(ledger[0].accepted)
-    text = (
+    yield (
         f"{_count(num_tasks, 'task')} trained for {ledger[-1].step} steps "
         f"in {_count(len(ledger), 'round')}."
     )
     if ledger[0].donors is None:
-        return text
+        return
     trials = num_tasks * len(ledger)
     accepted = sum(int(record.accepted.sum()) for record in ledger)
-    return (
-        f"{text} {accepted} of {trials} shadows replaced their master "
+    yield (
+        f"{accepted} of {trials} shadows replaced their master "
         f"({100 * accepted / trials:.0f} %)."
     )
+    if finalists is not None:
+        yield _ancestry(ledger, finalists.winner, run.restored)
 
 
 def _ancestry(ledger: Ledger, winner: int, restored: bool) -> str:
