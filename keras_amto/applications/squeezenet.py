@@ -163,17 +163,7 @@ def preprocess_input(
     )
 
 
-def decode_predictions(preds: Any, top: int = 5) -> Any:
-    """Names the likeliest of ImageNet's classes.
-
-    Args:
-        preds: Array of shape `(samples, 1000)`.
-        top: Integer, how many classes to return.
-
-    Returns:
-        One list of `(class name, description, score)` a sample.
-    """
-    return keras.applications.imagenet_utils.decode_predictions(preds, top=top)
+decode_predictions = keras.applications.imagenet_utils.decode_predictions
 
 
 def _input(

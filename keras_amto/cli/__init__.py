@@ -18,31 +18,19 @@ from keras_amto.cli import train
 from keras_amto.invocation import import_whole_package
 
 COMMANDS = {
-    "train": train,
-    "compare": compare,
-    "report": report,
-    "serve": serve,
-}
+    "train": train, "compare": compare, "report": report, "serve": serve
+}  # fmt: skip
 
 # Errors that are told in one line. Any other is a bug, and needs a traceback.
 _MISTAKES = (
-    ImportError,
-    MemoryError,
-    OSError,
-    RuntimeError,
-    TypeError,
-    ValueError,
-)
+    ImportError, MemoryError, OSError, RuntimeError, TypeError, ValueError
+)  # fmt: skip
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs a command.
+    """Runs a command, by default that of `sys.argv`.
 
-    Args:
-        arguments: Those of the command line. Defaults to `sys.argv`.
-
-    Returns:
-        The exit status of the process: 0, or 1 after a message.
+    Returns the exit status of the process: 0, or 1 after a message.
     """
     options = _parser().parse_args(arguments)
     try:

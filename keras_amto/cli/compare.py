@@ -1,7 +1,6 @@
 """`python -m keras_amto compare`: AMTO beside arms of equal cost."""
 
 import argparse
-import functools
 import pathlib
 from typing import Any
 
@@ -33,11 +32,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the options of the command."""
     add = parser.add_argument
     add("--output", required=True, metavar="DIR", help="for the results")
-    add(
-        "--report-only",
-        action="store_true",
-        help="train nothing: write tables and pictures again from DIR",
-    )
+    add("--report-only", action="store_true",
+        help="train nothing: write tables and pictures again from "
+        "DIR")  # fmt: skip
     add("--data", default="digits", metavar="NAME_OR_PATH",
         help="digits, an .npz file with x and y, or what train takes: a folder "
         "of class folders or the name of a data set "
@@ -91,21 +88,19 @@ def run(options: argparse.Namespace) -> None:
         comparison = write_summary(directory)
     else:
         data = load_arrays(options.data, options.image_size, options.data_dir)
-        network = functools.partial(
-            make_network,
-            options.network,
-            data.x.shape[1:],
-            data.classes,
-            options.weights,
-            data.x.dtype,
-        )
         names = (
             "train_size", "arms", "seeds", "steps", "num_tasks",
             "transfer_interval", "batch_size", "validation_split",
             "holdout_split",
         )  # fmt: skip
         comparison = compare(
-            network,
+            lambda: make_network(
+                options.network,
+                data.x.shape[1:],
+                data.classes,
+                options.weights,
+                data.x.dtype,
+            ),
             *data,
             directory,
             optimizer=named_optimizer(

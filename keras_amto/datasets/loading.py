@@ -6,9 +6,9 @@ from typing import Any
 from keras_amto.arguments import check_integer
 from keras_amto.arguments import check_path
 from keras_amto.choices import DATA_SETS
-from keras_amto.datasets.image_sets import ImageSets
-from keras_amto.datasets.image_sets import batched_images
-from keras_amto.datasets.image_sets import draw_test_set
+from keras_amto.datasets.folder import ImageSets
+from keras_amto.datasets.folder import batched_images
+from keras_amto.datasets.folder import draw_test_set
 
 NAMES = DATA_SETS
 TEST_SPLIT = 0.2  # where the data set has no test set of its own

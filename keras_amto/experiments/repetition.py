@@ -85,25 +85,28 @@ class Repetition:
         )
         seconds = time.perf_counter() - begin
         finalists: Any = model.finalists
-        winner = finalists.winner
-        accuracy = finalists.harmonic_accuracies[winner]
-        loss = finalists.losses[winner].mean()
+        accuracies = finalists.harmonic_accuracies
+        losses = finalists.losses.mean(axis=1)
         if finalists.clean_accuracies is not None:
-            accuracy = finalists.clean_accuracies[winner]
-            loss = finalists.clean_losses[winner]
+            accuracies = finalists.clean_accuracies
+            losses = finalists.clean_losses
         networks = 1 if num_tasks == 1 else 2 * num_tasks
-        steps = networks * experiment.steps
-        figures = float(accuracy), float(loss), steps, seconds
-        run = self.finish(model.best_model, *figures)
+        run = self.finish(
+            model.best_model,
+            float(accuracies[finalists.winner]),
+            float(losses[finalists.winner]),
+            networks * experiment.steps,
+            seconds,
+        )
         if num_tasks > 1:
             about = {"arm": self.arm, "seed": self.seed}
-            tested = run.result
+            result = run.result
             save_run(
                 self.directory / f"{self.arm}-seed_{self.seed}",
                 about | experiment.settings() | settings,
                 model.ledger,
                 finalists,
-                {"accuracy": tested.test_accuracy, "loss": tested.test_loss},
+                {"accuracy": result.test_accuracy, "loss": result.test_loss},
             )
         return run
 
@@ -112,24 +115,20 @@ class Repetition:
         experiment, gross = self.experiment, self.gross
         network = experiment.start(self.seed)
         network.compile(experiment.make_optimizer(), LOSS)
+        everything = np.arange(len(gross.x))
         batches = TrainingBatches(
-            np.arange(len(gross.x)),
-            experiment.batch_size,
-            task=0,
-            seed=self.seed,
+            everything, experiment.batch_size, task=0, seed=self.seed
         )
         begin = time.perf_counter()
-        steps, chunk = experiment.steps, experiment.transfer_interval
-        for first in range(0, steps, chunk):
-            window = batches.window(first, min(first + chunk, steps))
-            for batch in range(len(window)):
-                indices = window[batch]
-                network.train_on_batch(gross.x[indices], gross.y[indices])
-            self.on_step(first + len(window))
+        for step in range(experiment.steps):
+            indices = batches.window(step, step + 1)[0]
+            network.train_on_batch(gross.x[indices], gross.y[indices])
+            self.on_step(step + 1)
         # As `keras.Model.fit` ends: with `use_ema` the averages take over.
         network.optimizer.finalize_variable_values(network.trainable_variables)
         seconds = time.perf_counter() - begin
-        return self.finish(network, None, None, steps, seconds).result
+        figures = None, None, experiment.steps, seconds
+        return self.finish(network, *figures).result
 
     def independent(self, count: int) -> list[Run]:
         """Returns the first of the seed's independent conventional runs.

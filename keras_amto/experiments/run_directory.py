@@ -50,21 +50,17 @@ def new_run(
         ) as temporary:
             place = pathlib.Path(temporary)
             yield place
-            for name in RUN_FILES:
-                _remove(directory / name)
+            for old in (directory / name for name in RUN_FILES):
+                if old.is_dir() and not old.is_symlink():
+                    shutil.rmtree(old)
+                else:
+                    old.unlink(missing_ok=True)
             for entry in sorted(place.iterdir()):
                 entry.replace(directory / entry.name)
     finally:
         with contextlib.suppress(OSError):  # it is not empty
             for each in missing:
                 each.rmdir()
-
-
-def _remove(path: pathlib.Path) -> None:
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)
 
 
 def save_results(

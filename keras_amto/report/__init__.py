@@ -1,10 +1,10 @@
 """One self-contained page about a run."""
 
 from keras_amto.report.page import write_report
-from keras_amto.report.pictures import run_pictures
 from keras_amto.report.run_directory import RunDirectory
 from keras_amto.report.run_directory import read_run
 from keras_amto.report.run_directory import save_run
+from keras_amto.report.story import run_pictures
 from keras_amto.report.story import tell
 
 __all__ = [

@@ -11,9 +11,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from keras_amto.plots.canvas import save_picture
-from keras_amto.report.pictures import run_pictures
 from keras_amto.report.run_directory import RunDirectory
 from keras_amto.report.run_directory import read_run
+from keras_amto.report.story import run_pictures
 from keras_amto.report.story import tell
 
 _PAGE = """<!DOCTYPE html>

@@ -31,7 +31,6 @@ EXEMPT = {
     "AMTOModel.test_on_batch": _PASSED_ON,
     "AMTOCallback.on_round_end": _HOOK,
     "AMTOCallback.on_train_begin": _HOOK,
-    "applications.squeezenet.decode_predictions": _PASSED_ON,
     "applications.squeezenet.preprocess_input(x)": _PASSED_ON,
     "callbacks.RoundCallback.on_round_begin": _HOOK,
     "callbacks.RoundCallback.on_round_end": _HOOK,
