@@ -16,6 +16,7 @@ from keras_amto.arguments import check_share
 from keras_amto.arguments import wrong_type
 from keras_amto.engines import build_network
 from keras_amto.engines import refuse_misfit
+from keras_amto.engines import symbolic
 from keras_amto.experiments.data import Array
 from keras_amto.experiments.data import LabelledArrays
 from keras_amto.experiments.optimizers import copy_of
@@ -142,7 +143,8 @@ def _check_fit(
         raise ValueError(
             f"The `network` does not accept `{label}x`. {error}"
         ) from error
-    shape = network.compute_output_shape((None, *samples.x.shape[1:]))
+    outputs = network.compute_output_spec(symbolic(samples.x))
+    shape = keras.tree.map_structure(lambda output: output.shape, outputs)
     if not isinstance(shape, tuple) or len(shape) != 2:
         raise ValueError(
             "`network` returns a model that is not a classifier. "

@@ -33,7 +33,7 @@ class ScaledSchedule(keras.optimizers.schedules.LearningRateSchedule):
         return self.factor * self.schedule(step)
 
     def get_config(self) -> dict[str, Any]:
-        """Returns the arguments of the constructor."""
+        """Returns the arguments of the constructor, as Keras saves them."""
         return {
             "schedule": keras.saving.serialize_keras_object(self.schedule),
             "factor": self.factor,
@@ -41,6 +41,6 @@ class ScaledSchedule(keras.optimizers.schedules.LearningRateSchedule):
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> "ScaledSchedule":
-        """Makes a schedule from the return value of `get_config`."""
+        """Reads what `get_config` returned."""
         schedule = keras.saving.deserialize_keras_object(config["schedule"])
         return cls(schedule, config["factor"])

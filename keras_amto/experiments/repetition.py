@@ -139,11 +139,12 @@ class Repetition:
         paths = [self._path(number) for number in range(count)]
         for number, path in enumerate(paths):
             if not path.exists():
-                self.train(
-                    1,
-                    seed=_seed_of(self.seed, number),
-                    steps_before=number * self.experiment.steps,
-                ).save(path)
+                seed = self.seed  # the first has AMTO's, and so its task 0
+                if number:
+                    sequence = np.random.SeedSequence([seed, number])
+                    seed = int(sequence.generate_state(1)[0])
+                done = number * self.experiment.steps
+                self.train(1, seed=seed, steps_before=done).save(path)
         # Always read from the files, as a resumed comparison does.
         return [Run.load(path) for path in paths]
 
@@ -184,13 +185,6 @@ class _ReportSteps(RoundCallback):
 
     def on_round_end(self, round: int, record: Record) -> None:
         self._on_step(self._before + record.step)
-
-
-def _seed_of(seed: int, number: int) -> int:
-    """The seed of a run; the first has AMTO's, and so AMTO's task 0."""
-    if number == 0:
-        return seed
-    return int(np.random.SeedSequence([seed, number]).generate_state(1)[0])
 
 
 def _predict(model: keras.Model, x: Array) -> Array:

@@ -173,6 +173,24 @@ def test_a_given_test_set_is_the_one_that_counts(tmp_path):
     assert accuracy * 7 == pytest.approx(round(accuracy * 7))
 
 
+class Subclassed(keras.Model):
+    """A network that knows its shapes only when it is called."""
+
+    def __init__(self):
+        super().__init__()
+        self.top = keras.layers.Dense(10, activation="softmax")
+
+    def call(self, inputs):
+        return self.top(inputs)
+
+
+def test_a_subclassed_network_is_compared(tmp_path):
+    x, y = digits(400)
+    settings = SETTINGS | {"arms": ["full", "soup"], "steps": 4}
+    found = keras_amto.compare(Subclassed, x, y, tmp_path, **settings)
+    assert list(found) == ["full", "soup"]
+
+
 def test_arms_and_seeds_can_be_added_and_nothing_runs_twice(
     tmp_path, monkeypatch
 ):
