@@ -3,9 +3,8 @@
 A file is a magic word, the SHA-256 of the rest, the length of a JSON text, that
 text, and all arrays in NumPy's own format. A record (a dataclass or a named
 tuple) is written field by field, whatever its fields are, or as the text that
-its `to_json` returns. Arrays and records
-that are one object are written once. Nothing in a file is executed when it is
-read.
+its `to_json` returns. Arrays and records that are one object are written once.
+Nothing in a file is executed when it is read.
 """
 
 import dataclasses
@@ -19,10 +18,9 @@ import ml_dtypes
 import numpy as np
 from numpy.lib import format as npy
 
-_MAGIC = b"AMTO\x00\x03\r\n"
+_MAGIC = b"AMTO\x00\x04\r\n"
 _NPY = (3, 0)  # the version that knows any name of a field
-_DIGEST = hashlib.sha256().digest_size
-_HEADER = len(_MAGIC) + _DIGEST + 8
+_BODY = len(_MAGIC) + hashlib.sha256().digest_size  # where it begins
 
 
 class BackupError(ValueError):
@@ -48,45 +46,40 @@ def encode(value: Any, records: Collection[type] = ()) -> list[bytes]:
     """
     arrays: list[np.ndarray[Any, Any]] = []
     packed_records: list[Any] = []
-    places: dict[int, int] = {}
-    alive = []  # so that no two objects share an id
+    # With the object, so that no two share an id.
+    places: dict[int, tuple[int, Any]] = {}
 
     def pack(item: Any, in_record: bool = False) -> Any:
-        if type(item) in records:
+        kind = type(item)
+        if kind in records:
             if id(item) not in places:
                 # Text, where it has one: a thousand rounds are small arrays.
                 content = (
                     item.to_json()
                     if hasattr(item, "to_json")
-                    else [
-                        [name, pack(each, in_record=True)]
-                        for name, each in _fields(item)
-                    ]
+                    else {
+                        name: pack(getattr(item, name), in_record=True)
+                        for name in _field_names(kind)
+                    }
                 )
-                places[id(item)] = len(packed_records)
-                packed_records.append([type(item).__name__, content])
-                alive.append(item)
-            return {"record": places[id(item)]}
+                places[id(item)] = len(packed_records), item
+                packed_records.append([kind.__name__, content])
+            return {"record": places[id(item)][0]}
+        is_scalar = isinstance(item, np.generic)
         is_tensor = in_record and hasattr(item, "__array__")
-        if (
-            type(item) is np.ndarray
-            or isinstance(item, np.generic)
-            or is_tensor
-        ):
+        if kind is np.ndarray or is_scalar or is_tensor:
             if id(item) not in places:
-                places[id(item)] = len(arrays)
+                places[id(item)] = len(arrays), item
                 arrays.append(_as_array(item))
-                alive.append(item)
-            kind = "scalar" if isinstance(item, np.generic) else "array"
-            return {kind: places[id(item)]}
-        if isinstance(item, dict):
-            return {"dict": {_key(k): pack(v) for k, v in item.items()}}
-        if type(item) is tuple:
+            return {"scalar" if is_scalar else "array": places[id(item)][0]}
+        if isinstance(item, dict) and all(type(key) is str for key in item):
+            return {"dict": {key: pack(each) for key, each in item.items()}}
+        if kind is tuple:
             return {"tuple": [pack(each, in_record) for each in item]}
-        if type(item) is list:
+        if kind is list:
             return [pack(each) for each in item]
         # Of these types themselves: a subclass would not come back.
-        if item is None or type(item) in (bool, int, float, str):
+        if item is None or kind in (bool, int, float, str):
             return item
         raise _refusal(item)
 
@@ -97,11 +90,7 @@ def encode(value: Any, records: Collection[type] = ()) -> list[bytes]:
         {"value": packed, "records": packed_records, "types": names},
         ensure_ascii=False,
     ).encode(errors="surrogatepass")
-    body = [
-        len(text).to_bytes(8, "big"),
-        text,
-        *(_to_npy(*pair) for pair in zip(arrays, names, strict=True)),
-    ]
+    body = [len(text).to_bytes(8, "big"), text, *map(_to_npy, arrays, names)]
     digest = hashlib.sha256()
     for part in body:
         digest.update(part)
@@ -118,85 +107,66 @@ def decode(content: bytes, records: Collection[type] = ()) -> Any:
     Raises:
         BackupError: if the bytes are not exactly those that were written.
     """
-    if len(content) < _HEADER or not content.startswith(_MAGIC):
+    if not content.startswith(_MAGIC):
         raise BackupError(
             "it is not a backup of this version, or its beginning is damaged"
         )
-    digest = content[len(_MAGIC) : len(_MAGIC) + _DIGEST]
-    body = memoryview(content)[len(_MAGIC) + _DIGEST :]
-    if hashlib.sha256(body).digest() != digest:
+    body = memoryview(content)[_BODY:]
+    if hashlib.sha256(body).digest() != content[len(_MAGIC) : _BODY]:
         raise BackupError("its checksum is wrong: it is torn or damaged")
     end = 8 + int.from_bytes(body[:8], "big")
     header = json.loads(bytes(body[8:end]).decode(errors="surrogatepass"))
     rest = io.BytesIO(body[end:])
     arrays = [_from_npy(rest, name) for name in header["types"]]
-
     made: list[Any] = []
-    kinds = {kind.__name__: kind for kind in records}
 
     def unpack(item: Any) -> Any:
         if isinstance(item, list):
             return [unpack(each) for each in item]
-        if isinstance(item, dict):
-            if "record" in item:
-                return made[item["record"]]
-            if "tuple" in item:
-                return tuple(map(unpack, item["tuple"]))
-            if "array" in item:
-                return arrays[item["array"]]
-            if "scalar" in item:
-                return arrays[item["scalar"]][()]
-            return {key: unpack(each) for key, each in item["dict"].items()}
-        return item
+        if not isinstance(item, dict):
+            return item
+        ((kind, held),) = item.items()
+        if kind == "record":
+            return made[held]
+        if kind == "array":
+            return arrays[held]
+        if kind == "scalar":
+            return arrays[held][()]
+        if kind == "tuple":
+            return tuple(map(unpack, held))
+        return {key: unpack(each) for key, each in held.items()}
 
-    def unpack_field(pair: Any) -> Any:
-        return pair[0], unpack(pair[1])
-
-    for kind, content in header["records"]:  # those within it come before it
-        record: Any = kinds[kind]
-        if isinstance(content, str):
-            made.append(record.from_json(content))
+    classes: dict[str, Any] = {kind.__name__: kind for kind in records}
+    for name, held in header["records"]:  # those within it come before it
+        record = classes[name]
+        if isinstance(held, str):
+            made.append(record.from_json(held))
         else:
-            made.append(record(**dict(map(unpack_field, content))))
+            fields = {key: unpack(each) for key, each in held.items()}
+            made.append(record(**fields))
     return unpack(header["value"])
 
 
-def _fields(record: Any) -> list[tuple[str, Any]]:
-    names = (
-        [field.name for field in dataclasses.fields(record)]
-        if dataclasses.is_dataclass(record)
-        else record._fields
-    )
-    return [(name, getattr(record, name)) for name in names]
-
-
-def _key(key: Any) -> str:
-    if type(key) is not str:
-        raise TypeError(
-            f"A backup's dicts have string keys. Received: {key!r}. "
-            "Expected: a string."
-        )
-    return key
+def _field_names(record: Any) -> list[str]:
+    if dataclasses.is_dataclass(record):
+        return [field.name for field in dataclasses.fields(record)]
+    return list(record._fields)
 
 
 def _as_array(item: Any) -> np.ndarray[Any, Any]:
     """The array, or that of a scalar, if it can be read back."""
     array = np.asarray(item)
-    dtype = array.dtype
     if isinstance(item, np.str_ | np.bytes_) and array[()] != item:
         raise _refusal(item)  # NumPy drops zeros at its end
-    if _foreign_name(dtype) is None and not _is_kept(dtype):
-        raise _refusal(item)
-    return array
-
-
-def _is_kept(dtype: np.dtype[Any]) -> bool:
-    """Whether NumPy's format keeps a type."""
-    return (
+    dtype = array.dtype
+    is_kept = _foreign_name(dtype) is not None or (
         dtype.kind in "biufcmMSUV"
         and not dtype.hasobject
         and npy.descr_to_dtype(npy.dtype_to_descr(dtype)) == dtype
     )
+    if not is_kept:
+        raise _refusal(item)
+    return array
 
 
 def _foreign_name(dtype: np.dtype[Any]) -> str | None:
@@ -224,6 +194,6 @@ def _refusal(item: Any) -> TypeError:
     return TypeError(
         "A backup holds what can be read back exactly. "
         f"Received: {item!r} (of type {type(item)}). "
-        "Expected: dicts, lists, tuples, NumPy arrays and scalars without "
-        "objects, strings, numbers, booleans or None."
+        "Expected: dicts with string keys, lists, tuples, NumPy arrays and "
+        "scalars without objects, strings, numbers, booleans or None."
     )

@@ -8,7 +8,6 @@ import sys
 import threading
 from collections.abc import Sequence
 from types import FrameType
-from types import TracebackType
 from typing import Any
 from typing import NoReturn
 
@@ -30,6 +29,11 @@ class BackupKeeper:
         save_freq: `"round"`, `"epoch"`, or an integer: after so many steps.
         delete: Whether a completed `fit` removes its backups.
         fingerprint: What has to be equal for a run to continue, by name.
+
+    Attributes:
+        terminated: Boolean, whether SIGTERM has come to this process.
+        every: After how many steps to look, `None` for where training is cut
+            anyway.
     """
 
     def __init__(
@@ -39,32 +43,21 @@ class BackupKeeper:
         delete: bool,
         fingerprint: dict[str, Any],
     ) -> None:
+        self.terminated = False
+        self.every = save_freq if isinstance(save_freq, int) else None
         self._store = store
         self._save_freq = save_freq
         self._delete = delete
         self._fingerprint = fingerprint
-        self._executor: concurrent.futures.ThreadPoolExecutor | None = None
-        self._writing: concurrent.futures.Future[None] | None = None
-        self._ledger = -1
-        self._previous_handler: Any = None
-        self._terminated = False
-
-    @property
-    def terminated(self) -> bool:
-        """Whether SIGTERM has come to this process."""
-        return self._terminated
-
-    @property
-    def every(self) -> int | None:
-        """After how many steps to look, `None` for where training is cut
-        anyway."""
-        return self._save_freq if isinstance(self._save_freq, int) else None
-
-    def __enter__(self) -> "BackupKeeper":
-        self._store.acquire()
         self._executor = concurrent.futures.ThreadPoolExecutor(
             1, thread_name_prefix="keras_amto_backup"
         )
+        self._writing: concurrent.futures.Future[None] | None = None
+        self._ledger = -1
+        self._previous_handler: Any = None
+
+    def __enter__(self) -> "BackupKeeper":
+        self._store.acquire()
         # Python allows handlers in the main thread alone.
         if threading.current_thread() is threading.main_thread():
             self._previous_handler = signal.signal(
@@ -73,23 +66,17 @@ class BackupKeeper:
         return self
 
     def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
+        self, kind: type[BaseException] | None, *details: object
     ) -> None:
         if self._previous_handler is not None:
             signal.signal(signal.SIGTERM, self._previous_handler)
-            self._previous_handler = None
-        if self._executor is not None:
-            self._executor.shutdown()
+        self._executor.shutdown()
         if self._ledger >= 0:
             os.close(self._ledger)
-            self._ledger = -1
         try:
-            if error is None:
+            if kind is None:
                 self._finish_writing()
-                if self._terminated:
+                if self.terminated:
                     self.leave()  # what comes after `fit` may take long
                 if self._delete:
                     self._store.clear()
@@ -98,7 +85,7 @@ class BackupKeeper:
 
     def _on_sigterm(self, number: int, frame: FrameType | None) -> None:
         # Set here alone: it may come at any instant.
-        self._terminated = True
+        self.terminated = True
 
     def load(self) -> Any:
         """Returns what `save` was given, or `None` where a run begins.
@@ -137,15 +124,9 @@ class BackupKeeper:
         os.fsync(self._ledger)
 
     def is_due(self, step: int, ends_round: bool, ends_epoch: bool) -> bool:
-        """Says whether it is time for a backup.
-
-        Args:
-            step: Integer, the steps of this `fit` that are done.
-            ends_round: Boolean, whether a round has just ended.
-            ends_epoch: Boolean, whether an epoch has.
-        """
-        if isinstance(self._save_freq, int):
-            return step % self._save_freq == 0
+        """Says whether it is time for a backup after so many steps."""
+        if self.every is not None:
+            return step % self.every == 0
         return ends_epoch if self._save_freq == "epoch" else ends_round
 
     def save(self, step: int, state: Any) -> None:
@@ -159,8 +140,6 @@ class BackupKeeper:
             OSError: if the last backup could not be written.
         """
         self._finish_writing()
-        if self._executor is None:
-            raise RuntimeError("Backups are written within a `with` alone.")
         value = {"fingerprint": self._fingerprint, "fit": state}
         self._writing = self._executor.submit(self._store.write, step, value)
 

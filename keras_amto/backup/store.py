@@ -42,15 +42,11 @@ class BackupStore:
         self._lock = filelock.FileLock(self.directory / ".lock", blocking=False)
 
     def paths(self) -> list[pathlib.Path]:
-        """The backups that are there, the oldest first."""
+        """Returns the backups that are there, the oldest first."""
         return sorted(self.directory.glob(f"*{_SUFFIX}"))
 
     def write(self, step: int, value: Any) -> None:
-        """Adds a backup, then removes those that are too old.
-
-        Args:
-            step: Integer, at least 0, which orders backups.
-            value: What `encode` takes.
+        """Adds what `encode` takes, then removes backups that are too old.
 
         Raises:
             OSError: if it cannot be written, naming the directory. Older
@@ -60,26 +56,24 @@ class BackupStore:
         final = self.directory / f"{step:012d}{_SUFFIX}"
         beside = final.with_suffix(".writing")
         with self._explained("write a backup"):
-            descriptor = files.open(
-                beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644
-            )
-            try:
+            with self._open(
+                beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC
+            ) as descriptor:
                 for part in encode(value, self._records):
-                    _write_all(files, descriptor, part)
+                    rest = memoryview(part)
+                    while rest:
+                        rest = rest[files.write(descriptor, rest) :]
                 files.fsync(descriptor)
-            finally:
-                files.close(descriptor)
             files.replace(beside, final)
-            self._sync_directory()
+            with self._open(self.directory, os.O_RDONLY) as descriptor:
+                files.fsync(descriptor)
             for path in self.paths()[: -self._keep]:
                 files.unlink(path)
 
     def read_newest(self) -> Any:
-        """Reads the newest backup that is whole.
+        """Reads the newest backup that is whole, `None` if there is none.
 
-        Returns:
-            Its value; `None` where there is no backup at all. One that is
-            damaged is passed over with a warning.
+        One that is damaged is passed over with a warning.
 
         Raises:
             BackupError: if there are backups, but none of them is whole.
@@ -128,10 +122,11 @@ class BackupStore:
         """Gives the directory back."""
         self._lock.release()
 
-    def _sync_directory(self) -> None:
-        descriptor = self._files.open(self.directory, os.O_RDONLY)
+    @contextlib.contextmanager
+    def _open(self, path: pathlib.Path, flags: int) -> Iterator[int]:
+        descriptor = self._files.open(path, flags, 0o644)
         try:
-            self._files.fsync(descriptor)
+            yield descriptor
         finally:
             self._files.close(descriptor)
 
@@ -147,9 +142,3 @@ class BackupStore:
                 "Expected: a directory that exists, can be written and has "
                 "room. Training state is kept: the model holds the last round",
             ) from error
-
-
-def _write_all(files: Any, descriptor: int, content: bytes) -> None:
-    view = memoryview(content)
-    while view:
-        view = view[files.write(descriptor, view) :]
