@@ -176,7 +176,8 @@ def test_one_task_has_no_shadow():
     assert record.donor_probabilities is None
     assert not record.accepted.any()
     assert model.best_task == 0
-    assert len(model._carried.engine._workers) == 1
+    (device,) = model._carried.engine._devices.values()
+    assert len(device.workers) == 1
     assert model.history.history["transfers"] == [0, 0]
 
 
@@ -193,13 +194,13 @@ def test_one_task_costs_one_fit_and_equals_plain_training(engine):
     class Spy(keras_amto.callbacks.RoundCallback):
         def on_train_begin(self, logs=None):
             made = self.model._carried.engine
-            train = made.train_one
+            train = made.train
 
-            def spying(replicas, *rest):
-                trained.append(len(replicas) * len(rest[2]))
-                return train(replicas, *rest)
+            def spying(jobs, *rest):
+                trained.extend(len(j.replicas) * len(j.batches) for j in jobs)
+                return train(jobs, *rest)
 
-            made.train_one = spying
+            made.train = spying
 
     last = keras_amto.AMTOCallback(patience=None, restore_best_weights=False)
     fit(model, callbacks=[last, Spy()])

@@ -462,9 +462,8 @@ def test_adapted_tables_are_shared_saved_and_exported(engine, nested, tmp_path):
     amto = compiled(keras_amto.AMTOModel(network, 2, 4, seed=0, engine=engine))
     amto.fit(x, y, batch_size=8, epochs=5, verbose=0)
     assert amto.evaluate(x, y, verbose=0)[1] > 0.7
-    worker = getattr(amto._carried.engine, "_worker", None)
-    worker = worker or amto._carried.engine._workers[0]
-    own = list(lookups(network))
+    worker = amto._carried.engine._worker
+    own = lookups(network)
     assert len(own) == 3
     assert all(map(operator.is_, lookups(worker.model), own))
 
@@ -528,3 +527,27 @@ def test_an_export_with_more_arguments_holds_each_variable_once(tmp_path):
     prefix = str(tmp_path / "served" / "variables" / "variables")
     names = [name for name, _ in tf.train.list_variables(prefix)]
     assert len(names) - 1 == len(amto.best_model.variables)
+
+
+class Unpacking(keras.Model):
+    """Its step takes apart what Keras packs, and no more."""
+
+    def __init__(self):
+        super().__init__()
+        self.head = keras.layers.Dense(10, "softmax")
+
+    def call(self, x):
+        return self.head(x)
+
+    def test_step(self, data):
+        x, y = data
+        predicted = self(x, training=False)
+        self._loss_tracker.update_state(self.compute_loss(x, y, predicted))
+        return self.compute_metrics(x, y, predicted)
+
+
+def test_a_custom_step_gets_data_packed_as_by_keras():
+    model = compiled(keras_amto.AMTOModel(lambda: Unpacking(), 2, 4, seed=0))
+    x, y = digits(60)
+    model.fit(x, y, batch_size=16, verbose=0)
+    assert len(model.ledger) == 1

@@ -3,74 +3,41 @@
 import keras
 
 from keras_amto.distribution import Placement
-from keras_amto.distribution import Scope
-from keras_amto.distribution import machine
-from keras_amto.engines.augmentation import check_augment
-from keras_amto.engines.building import build_metrics
-from keras_amto.engines.building import build_network
-from keras_amto.engines.building import refuse_misfit
-from keras_amto.engines.building import symbolic
-from keras_amto.engines.engine import Engine
-from keras_amto.engines.lookups import lookups
-from keras_amto.engines.misfit import explained_misfit
-from keras_amto.engines.misfit import is_loss_of_machine
-from keras_amto.engines.optimizers import current_learning_rate
-from keras_amto.engines.optimizers import excluded_from_decay
-from keras_amto.engines.optimizers import innermost
-from keras_amto.engines.optimizers import refuse_optimizer
-from keras_amto.engines.optimizers import replica_optimizer_variables
-from keras_amto.engines.optimizers import reset_optimizer
-from keras_amto.engines.records import EvaluationJob
-from keras_amto.engines.records import Logs
-from keras_amto.engines.records import OnProgress
-from keras_amto.engines.records import Replica
-from keras_amto.engines.records import TaskState
-from keras_amto.engines.records import Trained
-from keras_amto.engines.records import TrainingJob
-from keras_amto.engines.records import mean_logs
-from keras_amto.engines.variables import to_numpy
-from keras_amto.engines.workers import WorkerFactory
-from keras_amto.engines.workers import default_seeds_from
+from keras_amto.engines.augmentation import check_augment as check_augment
+from keras_amto.engines.building import build_metrics as build_metrics
+from keras_amto.engines.building import build_network as build_network
+from keras_amto.engines.building import refuse_misfit as refuse_misfit
+from keras_amto.engines.building import symbolic as symbolic
+from keras_amto.engines.engine import Engine as Engine
+from keras_amto.engines.errors import explained_misfit as explained_misfit
+from keras_amto.engines.errors import is_loss_of_machine as is_loss_of_machine
+from keras_amto.engines.lookups import lookups as lookups
+from keras_amto.engines.optimizers import (
+    current_learning_rate as current_learning_rate,
+)
+from keras_amto.engines.optimizers import (
+    excluded_from_decay as excluded_from_decay,
+)
+from keras_amto.engines.optimizers import innermost as innermost
+from keras_amto.engines.optimizers import refuse_optimizer as refuse_optimizer
+from keras_amto.engines.optimizers import (
+    replica_optimizer_variables as replica_optimizer_variables,
+)
+from keras_amto.engines.optimizers import reset_optimizer as reset_optimizer
+from keras_amto.engines.records import EvaluationJob as EvaluationJob
+from keras_amto.engines.records import Logs as Logs
+from keras_amto.engines.records import OnProgress as OnProgress
+from keras_amto.engines.records import Replica as Replica
+from keras_amto.engines.records import TaskState as TaskState
+from keras_amto.engines.records import Trained as Trained
+from keras_amto.engines.records import TrainingJob as TrainingJob
+from keras_amto.engines.records import mean_logs as mean_logs
+from keras_amto.engines.variables import to_numpy as to_numpy
+from keras_amto.engines.workers import WorkerFactory as WorkerFactory
+from keras_amto.engines.workers import default_seeds_from as default_seeds_from
 from keras_amto.tasks import IndexedData
 
 ENGINES = ("auto", "portable", "tensorflow")
-
-
-def make_engine(
-    name: str,
-    factory: WorkerFactory,
-    sample: IndexedData,
-    placement: Placement,
-) -> Engine:
-    """Makes the engine of a name.
-
-    Args:
-        name: `"portable"` or `"tensorflow"`, as `resolve_engine` returned it.
-        factory: Makes workers.
-        sample: A small batch of the data.
-        placement: Which task runs where.
-
-    Returns:
-        An `Engine`.
-    """
-    # Imported here, and only here: an engine needs what others do not.
-    if name == "portable":
-        from keras_amto.engines.portable import PortableEngine
-
-        return PortableEngine(factory, sample)
-    from keras_amto.engines.placed import PlacedEngine
-    from keras_amto.engines.tensorflow import TensorFlowEngine
-
-    devices = placement.devices
-    if len(devices) > 1 or machine(devices[0]):
-        return PlacedEngine(factory, sample, placement)
-    return TensorFlowEngine(
-        factory,
-        sample,
-        # One task has no shadow to train.
-        num_workers=min(len(placement.tasks), 2),
-        device=devices[0],
-    )
 
 
 def resolve_engine(name: str, eagerly: bool) -> str:
@@ -88,63 +55,37 @@ def resolve_engine(name: str, eagerly: bool) -> str:
     Raises:
         ValueError: if the TensorFlow engine is asked for where it cannot run.
     """
-    refuse_engine(name, eagerly)
-    on_tensorflow = keras.config.backend() == "tensorflow"
-    if name == "portable" or eagerly or not on_tensorflow:
-        return "portable"
-    return "tensorflow"
-
-
-def refuse_engine(name: str, eagerly: bool) -> None:
-    """Raises where the engine of a name cannot run.
-
-    Args:
-        name: The engine.
-        eagerly: Whether the model is compiled with `run_eagerly=True`.
-
-    Raises:
-        ValueError: if the TensorFlow engine is asked for where it cannot run.
-    """
     backend = keras.config.backend()
-    if name == "tensorflow" and (eagerly or backend != "tensorflow"):
+    can_trace = backend == "tensorflow" and not eagerly
+    if name == "tensorflow" and not can_trace:
         raise ValueError(
             "engine='tensorflow' trains in graphs of the TensorFlow backend. "
             f"Received: backend={backend!r}, run_eagerly={eagerly}. "
             "Expected: backend='tensorflow' and run_eagerly=False, or "
             "engine='portable'."
         )
+    return "tensorflow" if can_trace and name != "portable" else "portable"
 
 
-__all__ = [
-    "ENGINES",
-    "Engine",
-    "EvaluationJob",
-    "Logs",
-    "OnProgress",
-    "Replica",
-    "Scope",
-    "TaskState",
-    "Trained",
-    "TrainingJob",
-    "WorkerFactory",
-    "build_metrics",
-    "build_network",
-    "check_augment",
-    "current_learning_rate",
-    "default_seeds_from",
-    "excluded_from_decay",
-    "explained_misfit",
-    "innermost",
-    "is_loss_of_machine",
-    "lookups",
-    "make_engine",
-    "mean_logs",
-    "refuse_engine",
-    "refuse_misfit",
-    "refuse_optimizer",
-    "replica_optimizer_variables",
-    "reset_optimizer",
-    "resolve_engine",
-    "symbolic",
-    "to_numpy",
-]
+def make_engine(
+    name: str,
+    factory: WorkerFactory,
+    sample: IndexedData,
+    placement: Placement,
+) -> Engine:
+    """Makes the engine of a name that `resolve_engine` returned.
+
+    Args:
+        name: `"portable"` or `"tensorflow"`.
+        factory: Makes workers.
+        sample: A small batch of the data.
+        placement: Which task runs where.
+    """
+    # Imported here, and only here: an engine needs what others do not.
+    if name == "portable":
+        from keras_amto.engines.portable import PortableEngine
+
+        return PortableEngine(factory, sample)
+    from keras_amto.engines.tensorflow import TensorFlowEngine
+
+    return TensorFlowEngine(factory, sample, placement)

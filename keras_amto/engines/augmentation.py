@@ -8,6 +8,9 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
+from keras_amto.engines.errors import explained
+from keras_amto.engines.variables import assign
+from keras_amto.engines.variables import difference
 from keras_amto.engines.variables import to_numpy
 from keras_amto.tasks import IndexedData
 
@@ -24,7 +27,6 @@ class Augmentation:
         sample: A small batch of the data, to build a layer with.
 
     Raises:
-        TypeError: if it cannot be called.
         ValueError: if it cannot be called on the data, gives something of
             another structure, or draws random numbers from elsewhere than
             `seeds`: master and shadow would see different batches where they
@@ -42,27 +44,23 @@ class Augmentation:
         self._arguments: dict[str, Any] = {}
         if function is None:
             return
-        sample = sample.sample(_TRIED)
+        x = keras.tree.map_structure(
+            keras.ops.convert_to_tensor, sample.sample(_TRIED).x
+        )
         if isinstance(function, keras.Layer):
             # Engines on several devices draw at the same time.
-            layer: Any = _clone(function)
-            self.function = layer
-            parameters = inspect.signature(layer.call).parameters
-            if "training" in parameters:
+            layer = self.function = _clone(function)
+            if "training" in inspect.signature(layer.call).parameters:
                 self._arguments["training"] = True
-            self._try(sample)
-            weights = {id(variable) for variable in layer.weights}
-            self.seeds = tuple(
-                v for v in layer.variables if id(v) not in weights
-            )
-            self._refuse_other_draws(sample)
-            return
-        if "seed" in inspect.signature(function).parameters:
-            generator = keras.random.SeedGenerator(0)
-            self._arguments["seed"] = generator
-            self.seeds = (generator.state,)
-        self._try(sample)
-        self._refuse_other_draws(sample)
+            self._try(x)
+            self.seeds = difference(layer.variables, layer.weights)
+        else:
+            if "seed" in inspect.signature(function).parameters:
+                generator = keras.random.SeedGenerator(0)
+                self._arguments["seed"] = generator
+                self.seeds = (generator.state,)
+            self._try(x)
+        self._refuse_other_draws(x)
 
     def __call__(self, x: Any) -> Any:
         """Augments the inputs of a batch."""
@@ -70,43 +68,35 @@ class Augmentation:
             return x
         return self.function(x, **self._arguments)
 
-    def _try(self, sample: IndexedData) -> None:
-        x = keras.tree.map_structure(keras.ops.convert_to_tensor, sample.x)
-        try:
-            augmented = self(x)
-            keras.tree.assert_same_structure(x, augmented)
-        except Exception as error:
-            raise ValueError(
-                f"`augment` cannot be called on the data: {error} "
-                f"Received: augment={self.function!r} and x of "
-                f"{keras.tree.map_structure(lambda a: a.shape, x)}. "
-                "Expected: a layer or a function that takes x and returns it "
-                "in the same structure."
-            ) from error
+    def _try(self, x: Any) -> None:
+        shapes = keras.tree.map_structure(lambda a: a.shape, x)
+        with explained(
+            "`augment` cannot be called on the data",
+            f"augment={self.function!r} and x of {shapes}",
+            "a layer or a function that takes x and returns it in the same "
+            "structure",
+        ):
+            keras.tree.assert_same_structure(x, self(x))
 
-    def _refuse_other_draws(self, sample: IndexedData) -> None:
+    def _refuse_other_draws(self, x: Any) -> None:
         """Calls it some times from the same seeds, and compares."""
         start = [to_numpy(variable) for variable in self.seeds]
-        x = keras.tree.map_structure(keras.ops.convert_to_tensor, sample.x)
         answers = []
         for _ in range(_CALLS):
-            for variable, value in zip(self.seeds, start, strict=True):
-                variable.assign(value)
-            answers.append(
-                keras.tree.map_structure(keras.ops.convert_to_numpy, self(x))
+            assign(self.seeds, start)
+            leaves = keras.tree.flatten(self(x))
+            answers.append(list(map(keras.ops.convert_to_numpy, leaves)))
+        first, *others = answers
+        if not all(all(map(_is_equal, first, other)) for other in others):
+            raise ValueError(
+                "`augment` draws random numbers that no seed decides, so a "
+                "master and its shadow would see different batches. "
+                f"Received: augment={self.function!r}, which gave different "
+                "answers to the same samples. "
+                "Expected: a Keras layer, or a function of (x, seed) that "
+                "draws from `seed` alone, as "
+                "keras.random.normal(shape, seed=seed) does."
             )
-        first, *others = map(keras.tree.flatten, answers)
-        for other in others:
-            if not all(map(_is_equal, first, other)):
-                raise ValueError(
-                    "`augment` draws random numbers that no seed decides, so "
-                    "a master and its shadow would see different batches. "
-                    f"Received: augment={self.function!r}, which gave "
-                    "different answers to the same samples. "
-                    "Expected: a Keras layer, or a function of (x, seed) that "
-                    "draws from `seed` alone, as "
-                    "keras.random.normal(shape, seed=seed) does."
-                )
 
 
 def _is_equal(one: npt.NDArray[Any], other: npt.NDArray[Any]) -> bool:
@@ -116,18 +106,15 @@ def _is_equal(one: npt.NDArray[Any], other: npt.NDArray[Any]) -> bool:
 
 
 def _clone(layer: keras.Layer) -> keras.Layer:
-    try:
+    with explained(
+        "The layer `augment` cannot be cloned",
+        f"augment={layer!r}",
+        "a layer whose `get_config` holds every argument, registered with "
+        "keras.saving.register_keras_serializable; or a function of (x, seed)",
+    ):
         clone = keras.saving.deserialize_keras_object(
             keras.saving.serialize_keras_object(layer)
         )
-    except Exception as error:
-        raise ValueError(
-            f"The layer `augment` cannot be cloned: {error} "
-            f"Received: augment={layer!r}. "
-            "Expected: a layer whose `get_config` holds every argument, "
-            "registered with keras.saving.register_keras_serializable; or a "
-            "function of (x, seed)."
-        ) from error
     if layer.weights:
         if not clone.built:
             clone.build_from_config(layer.get_build_config())

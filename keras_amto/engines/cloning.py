@@ -14,10 +14,17 @@ import numpy as np
 from keras_amto.distribution import Scope
 from keras_amto.engines.building import answer
 from keras_amto.engines.building import build_network
+from keras_amto.engines.building import nested_layers
 from keras_amto.engines.building import unchanged
+from keras_amto.engines.errors import explained
+from keras_amto.engines.errors import is_out_of_memory
 from keras_amto.engines.lookups import clone_sharing_lookups
 from keras_amto.engines.lookups import copy_lookups
-from keras_amto.engines.out_of_memory import is_out_of_memory
+
+_EXPECTED = (
+    "a model that keras.models.clone_model reproduces, or a function that "
+    "builds the model: AMTOModel(lambda: MyModel(...))"
+)
 
 
 def clone_network(
@@ -26,7 +33,7 @@ def clone_network(
     sample: Any,
     scope: Scope = contextlib.nullcontext,
 ) -> keras.Model:
-    """Makes another network that is like the prototype.
+    """Makes a network like the prototype, built and with its weights.
 
     Args:
         prototype: The built model.
@@ -35,43 +42,35 @@ def clone_network(
         scope: Makes the context in which the clone is made. The prototype,
             which may belong to another one, is only used outside of it.
 
-    Returns:
-        A built model of the same class, with the prototype's weights.
-
     Raises:
         ValueError: if the clone would not be like the prototype, or would
             share variables with it.
     """
-    remedy = (
-        "Expected: a model that keras.models.clone_model reproduces, or a "
-        "function that builds the model: AMTOModel(lambda: MyModel(...))."
-    )
-    try:
+    with explained(
+        f"The model {prototype.name!r} cannot be cloned",
+        str(type(prototype)),
+        _EXPECTED,
+    ):
         with scope():
             clone = model_fn() if model_fn else _clone_uncompiled(prototype)
             copy_lookups(prototype, clone)
             build_network(clone, sample)
-        same = _same_network(prototype, clone)
-        if same is None:
+        difference = _different_network(prototype, clone)
+        if difference is None:
             _copy_trainable(prototype, clone)
             _copy_state(prototype, clone)
-            same = _same_answers(prototype, clone, sample)
-    except Exception as error:
-        if is_out_of_memory(error):
-            raise
-        raise ValueError(
-            f"The model {prototype.name!r} cannot be cloned: {error} "
-            f"Received: {type(prototype)}. {remedy}"
-        ) from error
-    if same is not None:
+            difference = _different_answers(prototype, clone, sample)
+    if difference is not None:
         raise ValueError(
             f"The model {prototype.name!r} does not clone faithfully. "
-            f"Received: {same}. {remedy}"
+            f"Received: {difference}. Expected: {_EXPECTED}."
         )
     return clone
 
 
-def _same_network(prototype: keras.Model, clone: keras.Model) -> str | None:
+def _different_network(
+    prototype: keras.Model, clone: keras.Model
+) -> str | None:
     """Says in what a clone differs from the prototype, `None` for nothing."""
     if type(prototype) is not type(clone):
         return f"class {type(prototype)} became {type(clone)}"
@@ -87,24 +86,13 @@ def _same_network(prototype: keras.Model, clone: keras.Model) -> str | None:
 
 
 def _copy_trainable(prototype: keras.Model, clone: keras.Model) -> None:
-    """Freezes what the prototype has frozen: layers, then single variables."""
-    _copy_trainable_layers(prototype, clone)
-    # Afterwards, since a layer passes what it is told on to its variables.
-    for one, other in zip(prototype.weights, clone.weights, strict=True):
+    """Freezes what the prototype has frozen."""
+    layers = zip(nested_layers(prototype), nested_layers(clone), strict=True)
+    # Variables last: a layer passes what it is told on to what is in it.
+    variables = zip(prototype.weights, clone.weights, strict=True)
+    for one, other in (*layers, *variables):
         if other.trainable != one.trainable:
             other.trainable = one.trainable
-
-
-def _copy_trainable_layers(prototype: keras.Layer, clone: keras.Layer) -> None:
-    """Freezes the layers that the prototype has frozen, outer ones first."""
-    if clone.trainable != prototype.trainable:
-        clone.trainable = prototype.trainable
-    for one, other in zip(
-        getattr(prototype, "layers", []),
-        getattr(clone, "layers", []),
-        strict=True,
-    ):
-        _copy_trainable_layers(one, other)
 
 
 def _copy_state(prototype: keras.Model, clone: keras.Model) -> None:
@@ -122,17 +110,13 @@ def _copy_state(prototype: keras.Model, clone: keras.Model) -> None:
             clone.load_weights(path)
 
 
-def _same_answers(
+def _different_answers(
     prototype: keras.Model, clone: keras.Model, sample: Any
 ) -> str | None:
     """Compares what two networks of equal weights answer to a sample."""
     with unchanged(prototype):
         first, again, got = (
-            [
-                keras.ops.convert_to_numpy(output)
-                for output in keras.tree.flatten(answer(model, sample))
-            ]
-            for model in (prototype, prototype, clone)
+            answer(model, sample) for model in (prototype, prototype, clone)
         )
     for one, two, three in zip(first, again, got, strict=True):
         if not np.allclose(one, two, equal_nan=True):
@@ -160,14 +144,11 @@ def _clone_uncompiled(model: keras.Model) -> keras.Model:
 
 
 def _construct_again(model: keras.Model) -> keras.Model | None:
-    """Calls a subclass' constructor with what it takes of its configuration.
+    """Calls a constructor with what it takes of the model's configuration.
 
     Keras calls it with `trainable` and `dtype` too, which a class that is not
     meant to be saved seldom takes. Whether the outcome is like the model, the
     caller verifies.
-
-    Returns:
-        The model, or `None` where this is no such class.
     """
     parameters = inspect.signature(type(model)).parameters
     kinds = {parameter.kind for parameter in parameters.values()}

@@ -8,6 +8,7 @@ from typing import Any
 import keras
 
 from keras_amto.distribution import Scope
+from keras_amto.engines.errors import explained
 
 
 def clone_compile_args(
@@ -21,11 +22,11 @@ def clone_compile_args(
 
     def clone_metric(metric: Any, name: str) -> Any:
         if isinstance(metric, keras.Metric):
-            return _clone(metric, f"metric in `{name}`", scope)
+            return clone_from_config(metric, f"metric in `{name}`", scope)
         return metric
 
     args = dict(compile_args)
-    args["optimizer"] = clone_optimizer(args["optimizer"], scope)
+    args["optimizer"] = clone_from_config(args["optimizer"], "optimizer", scope)
     for name in ("metrics", "weighted_metrics"):
         args[name] = keras.tree.map_structure(
             functools.partial(clone_metric, name=name), args[name]
@@ -33,19 +34,18 @@ def clone_compile_args(
     return args
 
 
-def clone_optimizer(
-    optimizer: keras.optimizers.Optimizer,
-    scope: Scope = contextlib.nullcontext,
-) -> keras.optimizers.Optimizer:
-    """Returns an optimizer of the same configuration, not built."""
-    return _clone(optimizer, "optimizer", scope)
-
-
-def _clone(instance: Any, label: str, scope: Scope) -> Any:
-    try:
-        config = instance.get_config()
+def clone_from_config(
+    instance: Any, label: str, scope: Scope = contextlib.nullcontext
+) -> Any:
+    """Returns a like optimizer or metric, not built."""
+    with explained(
+        f"The {label} cannot be cloned from its configuration",
+        repr(instance),
+        "one whose `get_config` holds every argument, its custom parts "
+        "registered with keras.saving.register_keras_serializable",
+    ):
         with scope():
-            clone = _from_config(type(instance), config)
+            clone = _from_config(type(instance), instance.get_config())
         lost = [
             name
             for name, value in vars(instance).items()
@@ -53,14 +53,6 @@ def _clone(instance: Any, label: str, scope: Scope) -> Any:
         ]
         if lost:
             raise ValueError(f"{lost} would be lost.")
-    except Exception as error:
-        raise ValueError(
-            f"The {label} cannot be cloned from its configuration: {error} "
-            f"Received: {instance!r}. "
-            "Expected: one whose `get_config` holds every argument, its "
-            "custom parts registered with "
-            "keras.saving.register_keras_serializable."
-        ) from error
     return clone
 
 

@@ -21,17 +21,14 @@ class Engine(abc.ABC):
     traced functions and copies of data, but nothing that a result depends on.
     Wherever it takes a replica or a task state, NumPy arrays serve in the place
     of its own tensors, as they come from a backup.
+
+    Attributes:
+        metrics: The built Keras metrics of a worker, loss tracker first.
+        metric_names: The keys of the logs that `evaluate` returns.
     """
 
-    @property
-    @abc.abstractmethod
-    def metrics(self) -> list[Any]:
-        """The built Keras metrics of a worker, loss tracker first."""
-
-    @property
-    @abc.abstractmethod
-    def metric_names(self) -> list[str]:
-        """The keys of the logs that `evaluate` returns."""
+    metrics: Sequence[Any]
+    metric_names: Sequence[str]
 
     @abc.abstractmethod
     def initial_replica(

@@ -37,7 +37,7 @@ class HostData:
     def __len__(self) -> int:
         return len(self._tensors)
 
-    def tensors(self, data: IndexedData, host: str = HOST) -> Any:
+    def tensors(self, data: IndexedData, host: str) -> Any:
         """Returns the arrays of a set as tensors on a host."""
         with self._lock:
             on_hosts = self._tensors.setdefault(data, {})

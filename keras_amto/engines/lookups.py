@@ -4,10 +4,11 @@ A table is no variable, and a layer's configuration does not hold what `adapt`
 has put into it.
 """
 
-from collections.abc import Iterator
 from typing import Any
 
 import keras
+
+from keras_amto.engines.building import nested_layers
 
 _KINDS = (
     keras.layers.IntegerLookup,
@@ -16,19 +17,15 @@ _KINDS = (
 )
 
 
-def lookups(layer: Any) -> Iterator[keras.Layer]:
-    """Finds the lookup layers of a model, those of nested ones too."""
-    if isinstance(layer, _KINDS):
-        yield layer
-        return
-    for inner in getattr(layer, "layers", ()):
-        yield from lookups(inner)
+def lookups(layer: Any) -> list[keras.Layer]:
+    """Returns the lookup layers of a model, those of nested ones too."""
+    return [each for each in nested_layers(layer) if isinstance(each, _KINDS)]
 
 
 def clone_sharing_lookups(model: keras.Model) -> keras.Model:
     """Clones a model like `keras.models.clone_model`, sharing its tables."""
     # Of a subclassed model, which has no symbolic inputs, Keras asks the class.
-    if next(lookups(model), None) is None or not hasattr(model, "inputs"):
+    if not lookups(model) or not hasattr(model, "inputs"):
         return keras.models.clone_model(model)
 
     def clone_layer(layer: keras.Layer) -> keras.Layer:
@@ -42,10 +39,8 @@ def clone_sharing_lookups(model: keras.Model) -> keras.Model:
 
 
 def copy_lookups(model: keras.Model, clone: keras.Model) -> None:
-    """Fills the tables that a clone does not share with its model.
-
-    Those of a subclassed model, which Keras makes again.
-    """
+    """Fills the tables that a clone does not share with its model."""
+    # Those of a subclassed model, which Keras makes again.
     for one, other in zip(lookups(model), lookups(clone), strict=True):
         if one is other:
             continue

@@ -5,17 +5,14 @@ from collections.abc import Sequence
 
 import keras
 
-from keras_amto.engines.compile_args import clone_optimizer
+from keras_amto.engines.compile_args import clone_from_config
+from keras_amto.engines.variables import assign
 from keras_amto.engines.variables import difference
 from keras_amto.engines.variables import to_numpy
 
 
 def refuse_optimizer(optimizer: keras.optimizers.Optimizer) -> None:
-    """Raises for an optimizer that AMTO cannot copy for each worker.
-
-    Raises:
-        ValueError: if it is a `keras.optimizers.MultiOptimizer`, or wraps one.
-    """
+    """Raises `ValueError` for one that is, or wraps, a `MultiOptimizer`."""
     for each in _wrapped(optimizer):
         if isinstance(each, keras.optimizers.MultiOptimizer):
             raise ValueError(
@@ -50,8 +47,7 @@ def excluded_from_decay(
 ) -> list[int]:
     """Returns which weights `exclude_from_weight_decay` was given.
 
-    Returns:
-        Positions in `network.trainable_variables`.
+    They are positions in `network.trainable_variables`.
     """
     # Private, and asked in this place alone: Keras has no public way to say
     # which variables are excluded. A test notices if it moves.
@@ -68,13 +64,7 @@ def exclude_alike(
     """Lets a clone's optimizer decay the weights that the original decays.
 
     Keras keeps what `exclude_from_weight_decay` was given out of an optimizer's
-    configuration, so a clone does not know of it.
-
-    Args:
-        optimizer: The original, which may name variables of `network`.
-        network: The network that the original belongs to.
-        clone: A network like it, compiled with an optimizer that is a clone of
-            the original and not built.
+    configuration, so a clone, whose optimizer is not built yet, does not know.
     """
     variables = clone.trainable_variables
     innermost(clone.optimizer).exclude_from_weight_decay(
@@ -86,28 +76,23 @@ def reset_optimizer(
     optimizer: keras.optimizers.Optimizer,
     variables: Sequence[keras.Variable],
 ) -> None:
-    """Gives an optimizer the state of one that was just built.
+    """Gives an optimizer the state of one just built for some variables.
 
     The learning rate stays: it belongs to the user and to callbacks. One that
     is not built, or was built for other variables, stays as it is.
-
-    Args:
-        optimizer: The optimizer.
-        variables: The trainable variables that it is for.
     """
     # Keras puts a new one for loss scaling round it in each `compile`.
     built = next((each for each in _wrapped(optimizer) if each.built), None)
     if built is None:
         return
-    fresh = clone_optimizer(built)
+    fresh = clone_from_config(built, "optimizer")
     fresh.build(variables)
     old, new = (
         difference(each.variables, [innermost(each).learning_rate])
         for each in (built, fresh)
     )
     if [v.shape for v in old] == [v.shape for v in new]:
-        for variable, value in zip(old, new, strict=True):
-            variable.assign(value)
+        assign(old, new)
 
 
 def innermost(

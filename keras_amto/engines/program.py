@@ -10,7 +10,6 @@ import tensorflow as tf
 from keras_amto.engines.augmentation import Augmentation
 from keras_amto.engines.records import OnProgress
 from keras_amto.tasks import BatchWindow
-from keras_amto.tasks import IndexedData
 
 _SECONDS_PER_CALL = 0.5  # so that a progress bar moves at least once a second
 
@@ -47,6 +46,7 @@ class Program:
     def __call__(
         self, tensors: Any, batches: BatchWindow, on_progress: OnProgress
     ) -> Any:
+        """Runs the steps, and returns the last logs of each worker."""
         with tf.device(self._host):
             order = tf.constant(batches.order)
         logs, done = None, 0
@@ -112,24 +112,20 @@ def _loop_over(
     return loop
 
 
-def trace_step(
-    kind: str, model: keras.Model, specs: Any, strategy: tf.distribute.Strategy
-) -> Any:
-    """Traces one step of a model.
+def _no_log(spec: Any) -> Any:
+    """A value of a log before the first step, of the type that steps give."""
+    return tf.zeros([size or 0 for size in spec.shape], spec.dtype)
 
-    Args:
-        kind: `"train"` or `"evaluate"`.
-        model: A compiled model.
-        specs: Structure of `tf.TensorSpec` of a batch.
-        strategy: The `tf.distribute.OneDeviceStrategy` it was built under.
 
-    Returns:
-        A concrete function from a batch to logs, pinned to the device.
+def trace_step(kind: str, model: keras.Model, specs: Any) -> Any:
+    """Traces a `"train"` or `"evaluate"` step, from a batch to its logs.
+
+    It is pinned to the device of the strategy that the model was built under.
     """
     method = model.train_step if kind == "train" else model.test_step
 
     def step(batch: Any) -> Any:
-        logs = strategy.run(method, args=(batch,))
+        logs = model.distribute_strategy.run(method, args=(batch,))
         return keras.tree.map_structure(tf.convert_to_tensor, logs)
 
     # Autograph is off and XLA as compiled, as in Keras' own step function.
@@ -141,16 +137,7 @@ def trace_step(
 def trace_augmentation(
     augmentation: Augmentation, specs: Any, host: str
 ) -> Any:
-    """Traces what a training batch goes through.
-
-    Args:
-        augmentation: Acts on its inputs.
-        specs: Structure of `tf.TensorSpec` of a batch.
-        host: String, where batches are made.
-
-    Returns:
-        A concrete function from a batch to a batch.
-    """
+    """Traces what a training batch goes through where batches are made."""
 
     def augment(batch: Any) -> Any:
         x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(batch)
@@ -164,20 +151,6 @@ def trace_augmentation(
         )
 
 
-def step_once(
-    model: keras.Model, sample: IndexedData, strategy: tf.distribute.Strategy
-) -> Any:
-    """Evaluates a model on one small batch and returns its logs."""
-    # Eagerly: one small batch is cheaper than a trace that is used once.
-    batch = keras.tree.map_structure(tf.convert_to_tensor, sample.arrays)
-    return strategy.run(model.test_step, args=(batch,))
-
-
 def any_length(tensor: Any) -> tf.TensorSpec:
-    """The specification of batches like a tensor's rows, of any number."""
+    """Returns what batches are like that have any number of a tensor's rows."""
     return tf.TensorSpec([None, *tensor.shape[1:]], tensor.dtype)
-
-
-def _no_log(spec: Any) -> Any:
-    """A value of a log before the first step, of the type that steps give."""
-    return tf.zeros([size or 0 for size in spec.shape], spec.dtype)

@@ -1,10 +1,12 @@
 """The values that an engine takes and returns."""
 
 from collections.abc import Callable
+from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import Any
 from typing import NamedTuple
 
+import keras
 import numpy as np
 
 from keras_amto.tasks import BatchWindow
@@ -19,8 +21,6 @@ class Replica(NamedTuple):
     """A network under training, as a value: theta and all that trains it.
 
     Exactly what moves from donor to shadow and from accepted shadow to master.
-    A replica can be kept for as long as it is needed: training returns
-    new ones.
 
     Attributes:
         weights: One tensor for each of `model.weights`: trainable weights and
@@ -67,11 +67,11 @@ class TrainingJob(NamedTuple):
 
 
 class EvaluationJob(NamedTuple):
-    """What to evaluate, and where.
+    """One replica, or two on the same batches, to evaluate on a task's devices.
 
     Attributes:
-        task: Integer, the task on whose devices to do it.
-        replicas: One replica, or two on the same batches.
+        task: Integer, m.
+        replicas: The replicas.
         samples: What to evaluate them on.
     """
 
@@ -96,11 +96,36 @@ class Trained(NamedTuple):
     evaluated: tuple[Logs, ...] | None = None
 
 
+def counting_from(before: int, on_progress: OnProgress) -> OnProgress:
+    """Reports what is done on top of what was done before."""
+    return lambda done: on_progress(before + done)
+
+
+def join_trained(parts: Sequence[Trained]) -> Trained:
+    """Joins the outcomes of a master and its shadow that trained apart."""
+    master = parts[0]
+    evaluated = None
+    if master.evaluated is not None:
+        evaluated = tuple(
+            logs for each in parts for logs in each.evaluated or ()
+        )
+    return master._replace(
+        replicas=tuple(r for each in parts for r in each.replicas),
+        evaluated=evaluated,
+    )
+
+
+def as_logs(values: Mapping[str, Any]) -> Logs:
+    """Makes floats of single numbers, and arrays of all else."""
+    arrays = {k: keras.ops.convert_to_numpy(v) for k, v in values.items()}
+    return {k: float(v) if v.ndim == 0 else v for k, v in arrays.items()}
+
+
 def mean_logs(logs: Sequence[Logs]) -> Logs:
     """Averages the logs of several tasks, key by key."""
-
-    def mean(name: str) -> Any:
-        value = np.mean([entry[name] for entry in logs], axis=0)
-        return float(value) if np.ndim(value) == 0 else value
-
-    return {name: mean(name) for name in logs[0]}
+    return as_logs(
+        {
+            name: np.mean([each[name] for each in logs], axis=0)
+            for name in logs[0]
+        }
+    )

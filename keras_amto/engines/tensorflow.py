@@ -1,264 +1,155 @@
-"""The fast engine: many steps in one graph, master and shadow side by side."""
+"""The fast engine: many steps in one graph, on one device or several."""
 
-import functools
+import itertools
 from collections.abc import Sequence
 from typing import Any
 
 import keras
 import tensorflow as tf
 
-from keras_amto.engines.augmentation import Augmentation
+from keras_amto.distribution import Placement
+from keras_amto.distribution import machine
+from keras_amto.engines.device import Device
+from keras_amto.engines.engine import Engine
 from keras_amto.engines.host_data import HOST
 from keras_amto.engines.host_data import HostData
 from keras_amto.engines.host_data import host_of
-from keras_amto.engines.program import Program
-from keras_amto.engines.program import any_length
-from keras_amto.engines.program import step_once
-from keras_amto.engines.program import trace_augmentation
-from keras_amto.engines.program import trace_step
+from keras_amto.engines.records import EvaluationJob
 from keras_amto.engines.records import Logs
 from keras_amto.engines.records import OnProgress
 from keras_amto.engines.records import Replica
 from keras_amto.engines.records import TaskState
 from keras_amto.engines.records import Trained
-from keras_amto.engines.sequential import SequentialEngine
-from keras_amto.engines.variable_group import VariableGroup
-from keras_amto.engines.workers import Worker
+from keras_amto.engines.records import TrainingJob
+from keras_amto.engines.records import join_trained
+from keras_amto.engines.side_by_side import Part
+from keras_amto.engines.side_by_side import side_by_side
 from keras_amto.engines.workers import WorkerFactory
-from keras_amto.engines.workers import evaluation_seeds
 from keras_amto.engines.workers import task_seeds
-from keras_amto.tasks import BatchWindow
-from keras_amto.tasks import EvaluationSet
 from keras_amto.tasks import IndexedData
 
 
-class TensorFlowEngine(SequentialEngine):
-    """Trains master and shadow in one graph, on batches that are read once.
+class TensorFlowEngine(Engine):
+    """Trains tasks where a placement says; a replica is tensors.
 
-    Two workers, master and shadow, serve any number of tasks: replicas are
-    tuples of tensors that are put into the workers' variables and taken out
-    again. TensorFlow copies on write, so a tensor that was taken out never
-    changes. A tensor that lies on another device is copied from there.
-
-    Args:
-        factory: Makes the workers.
-        sample: A small batch of the data, a `IndexedData`.
-        num_workers: Integer, 1 (it never trains two at once) or 2.
-        device: String, the device of the workers.
-        data: The data of all engines. Defaults to `None`, data of its own.
+    A device has one worker where master and shadow of a task lie apart, two
+    where they lie together. All devices meet when an execution ends.
     """
 
     def __init__(
         self,
         factory: WorkerFactory,
         sample: IndexedData,
-        num_workers: int,
-        device: str = HOST,
-        data: HostData | None = None,
+        placement: Placement,
     ) -> None:
-        self._device = device
-        self._strategy = tf.distribute.OneDeviceStrategy(device)
-        evaluate_once = functools.partial(step_once, strategy=self._strategy)
-        made = [
-            factory.make(sample, evaluate_once, self._strategy.scope)
-            for _ in range(num_workers)
-        ]
-        self._workers = [worker for worker, _ in made]
-        self._metric_names = made[0][1]
-        self._host = host_of(device)
-        with tf.device(self._host):  # where batches are made
-            self._augmentation = Augmentation(factory.augment, sample)
-        self._replicas = [
-            VariableGroup((*worker.weights, *worker.optimizer), device)
-            for worker in self._workers
-        ]
-        self._metrics = [
-            VariableGroup(worker.metrics, device) for worker in self._workers
-        ]
-        # All that random draws of a worker's training steps advance.
-        self._seeds = [
-            VariableGroup((*worker.seeds, *self._augmentation.seeds), device)
-            for worker in self._workers
-        ]
-        self._evaluation_seeds = [
-            VariableGroup(worker.seeds, device) for worker in self._workers
-        ]
-        self._loaded: list[Replica | None] = [None] * num_workers
-        fresh = self._current(0)
-        self._fresh_optimizer = fresh.optimizer
-        self._fresh_metrics = self._metrics[0].read()
-        self._programs: dict[Any, Program] = {}
-        self._steps: dict[Any, Any] = {}
-        self._data = HostData() if data is None else data
-
-    @property
-    def metrics(self) -> list[Any]:
-        return list(self._workers[0].model.metrics)
-
-    @property
-    def metric_names(self) -> list[str]:
-        return self._metric_names
+        self._rows = {row.task: row for row in placement.tasks}
+        self._data = HostData()
+        together = {r.master for r in placement.tasks if r.master == r.shadow}
+        self._devices = {
+            name: Device(
+                name, 2 if name in together else 1, factory, sample, self._data
+            )
+            for name in placement.devices
+        }
+        # A machine that falls silent must not keep the calling thread.
+        self._in_threads = len(self._devices) > 1 or any(
+            map(machine, self._devices)
+        )
+        # What values are is the same on all.
+        self._first = self._devices[placement.devices[0]]
+        self._worker = self._first.workers[0]
+        self.metrics = self._worker.model.metrics
+        self.metric_names = self._worker.metric_names
 
     def initial_replica(
         self, weights: Sequence[Any], optimizer: Sequence[Any] | None = None
     ) -> Replica:
-        worker = self._workers[0]
         if optimizer is None:
-            optimizer = self._fresh_optimizer
+            optimizer = self._first.fresh.optimizer
         return Replica(
-            _tensors_like(weights, worker.weights),
-            _tensors_like(optimizer, worker.optimizer),
+            _tensors_like(weights, self._worker.weights),
+            _tensors_like(optimizer, self._worker.optimizer),
         )
 
     def initial_task_state(self, task: int, seed: int) -> TaskState:
-        variables = (*self._workers[0].seeds, *self._augmentation.seeds)
-        with tf.device(HOST):
-            seeds = map(tf.constant, task_seeds(variables, task, seed))
-            return TaskState(tuple(seeds), self._fresh_metrics)
+        seeds = task_seeds(self._first.seeds, task, seed)
+        return TaskState(
+            _tensors_like(seeds, self._first.seeds), self._first.fresh_metrics
+        )
 
     def reset_metrics(self, state: TaskState) -> TaskState:
-        # By the metrics' own `reset_state`, which may keep something.
-        self._metrics[0].assign(state.metrics)
-        self._workers[0].model.reset_metrics()
-        return state._replace(metrics=self._metrics[0].read())
-
-    def train_one(
-        self,
-        replicas: tuple[Replica, ...],
-        state: TaskState,
-        data: IndexedData,
-        batches: BatchWindow,
-        learning_rate: float | None,
-        on_progress: OnProgress,
-    ) -> Trained:
-        workers = self._load(replicas)
-        for index, worker in enumerate(workers):
-            worker.set_learning_rate(learning_rate)
-            self._seeds[index].assign(state.seeds)
-        self._metrics[0].assign(state.metrics)
-        # Until it is through, the workers hold nothing that has a name: an
-        # error or an interruption may leave them anywhere in between.
-        self._loaded = [None] * len(self._workers)
-        logs = self._run("train", workers, data, batches, on_progress)
-        trained = tuple(map(self._current, range(len(workers))))
-        self._loaded[: len(workers)] = trained
-        return Trained(
-            replicas=trained,
-            state=TaskState(self._seeds[0].read(), self._metrics[0].read()),
-            logs=logs[0],
-        )
-
-    def evaluate_one(
-        self,
-        replicas: tuple[Replica, ...],
-        samples: EvaluationSet,
-        on_progress: OnProgress,
-    ) -> tuple[Logs, ...]:
-        workers = self._load(replicas)
-        for index, worker in enumerate(workers):
-            self._metrics[index].assign(self._fresh_metrics)
-            self._evaluation_seeds[index].assign(
-                evaluation_seeds(worker.seeds, samples.seed)
-            )
-        # A network may count or adapt while it is evaluated. What it keeps of
-        # that is no part of the replica.
-        self._loaded = [None] * len(self._workers)
-        return self._run(
-            "evaluate", workers, samples.data, samples.batches, on_progress
-        )
+        return self._first.reset_metrics(state)
 
     def finalize(self, replica: Replica) -> Replica:
-        (worker,) = self._load((replica,))
-        self._loaded[0] = None
-        worker.model.optimizer.finalize_variable_values(
-            worker.model.trainable_variables
-        )
-        return self._current(0)
+        return self._first.finalize(replica)
 
-    def trace(self, kind: str, num_replicas: int, data: IndexedData) -> None:
-        """Traces a graph before it is needed.
-
-        Args:
-            kind: `"train"` or `"evaluate"`.
-            num_replicas: Integer, how many replicas it takes.
-            data: Data like those it runs on.
-        """
-        tensors = self._data.tensors(data.sample(1), self._host)
-        self._program(kind, self._workers[:num_replicas], tensors)
-
-    def _current(self, index: int) -> Replica:
-        """The replica that a worker holds."""
-        values = self._replicas[index].read()
-        count = len(self._workers[index].weights)
-        return Replica(values[:count], values[count:])
-
-    def _load(self, replicas: tuple[Replica, ...]) -> list[Worker]:
-        workers = self._workers[: len(replicas)]
-        for index, replica in enumerate(replicas):
-            if self._loaded[index] is not replica:
-                self._loaded[index] = None
-                self._replicas[index].assign(
-                    (*replica.weights, *replica.optimizer)
-                )
-                self._loaded[index] = replica
-        return workers
-
-    def _run(
+    def train(
         self,
-        kind: str,
-        workers: list[Worker],
+        jobs: Sequence[TrainingJob],
         data: IndexedData,
-        batches: BatchWindow,
+        learning_rate: float | None,
         on_progress: OnProgress,
-    ) -> tuple[Logs, ...]:
-        logs: Any = ()
-        done = 0
-        # What steps leave stays in variables, from one part to the next.
-        for part, window in data.parts(batches):
-            tensors = self._data.tensors(part, self._host)
-            program = self._program(kind, workers, tensors)
-            logs = program(tensors, window, _counting_from(done, on_progress))
-            done += len(window)
-        return tuple(
-            {name: _to_python(value) for name, value in entry.items()}
-            for entry in logs
-        )
+    ) -> list[Trained]:
+        def work(part: Part, report: OnProgress) -> Trained:
+            device = self._devices[part.device]
+            return device.train(part.job, data, learning_rate, report)
 
-    def _program(
-        self, kind: str, workers: list[Worker], tensors: Any
-    ) -> Program:
-        specs = keras.tree.map_structure(any_length, tensors)
-        key = (kind, len(workers), repr(specs))
-        if key not in self._programs:
-            augment, batch = None, specs
-            if kind == "train" and self._augmentation.function is not None:
-                augment = trace_augmentation(
-                    self._augmentation, specs, self._host
-                )
-                batch = keras.tree.map_structure(
-                    any_length, augment.structured_outputs
-                )
-            self._programs[key] = Program(
-                [self._step(kind, worker, batch) for worker in workers],
-                specs,
-                self._device,
-                self._host,
-                augment,
-            )
-        return self._programs[key]
+        parts = self._parts(jobs)
+        for part in itertools.chain(*parts):
+            self._trace("train", part, data)
+            if part.job.samples is not None:
+                self._trace("evaluate", part, part.job.samples.data)
+        outcomes = side_by_side(parts, work, on_progress, self._in_threads)
+        return list(map(join_trained, outcomes))
 
-    def _step(self, kind: str, worker: Worker, specs: Any) -> Any:
-        """The traced step of one worker, shared by the programs that run it."""
-        key = (kind, id(worker), repr(specs))
-        if key not in self._steps:
-            self._steps[key] = trace_step(
-                kind, worker.model, specs, self._strategy
-            )
-        return self._steps[key]
+    def evaluate(
+        self, jobs: Sequence[EvaluationJob], on_progress: OnProgress
+    ) -> list[tuple[Logs, ...]]:
+        def work(part: Part, report: OnProgress) -> tuple[Logs, ...]:
+            device = self._devices[part.device]
+            logs = device.evaluate(part.job, lambda _: report(0))
+            report(1)
+            return logs
 
+        parts = self._parts(jobs)
+        for part in itertools.chain(*parts):
+            self._trace("evaluate", part, part.job.samples.data)
+        outcomes = side_by_side(parts, work, on_progress, self._in_threads)
+        return [sum(of_job, start=()) for of_job in outcomes]
 
-def _counting_from(done: int, on_progress: OnProgress) -> OnProgress:
-    return lambda count: on_progress(done + count)
+    def _parts(
+        self, jobs: Sequence[TrainingJob | EvaluationJob]
+    ) -> list[list[Part]]:
+        """Sends jobs to their devices; a replica goes to a machine once."""
+        arrived: dict[tuple[int, str], Replica] = {}
+
+        def part(job: Any, device: str, replicas: Sequence[Replica]) -> Part:
+            there = []
+            for replica in replicas:
+                key = id(replica), machine(device)
+                if key not in arrived:
+                    arrived[key] = _copied(replica, device)
+                there.append(arrived[key])
+            return Part(device, job._replace(replicas=tuple(there)))
+
+        parts = []
+        for job in jobs:
+            row = self._rows[job.task]
+            if len(job.replicas) == 1 or row.shadow in (None, row.master):
+                parts.append([part(job, row.master, job.replicas)])
+            else:
+                devices = (row.master, row.shadow)
+                pairs = zip(devices, job.replicas, strict=True)
+                parts.append([part(job, where, [r]) for where, r in pairs])
+        return parts
+
+    def _trace(self, kind: str, part: Part, data: IndexedData) -> None:
+        # In the calling thread: Keras keeps settings, as that of mixed
+        # precision, for each thread apart, and layers may read them while they
+        # are traced.
+        if self._in_threads:
+            device = self._devices[part.device]
+            device.trace(kind, len(part.job.replicas), data)
 
 
 def _tensors_like(
@@ -273,6 +164,15 @@ def _tensors_like(
         )
 
 
-def _to_python(value: Any) -> Any:
-    array = value.numpy()
-    return float(array) if array.ndim == 0 else array
+def _copied(replica: Replica, device: str) -> Replica:
+    """The replica on the machine of a device, itself if it lies there."""
+    values = (*replica.weights, *replica.optimizer)
+    # Arrays are in this process.
+    where = machine(getattr(values[0], "device", "")) if values else ""
+    if where == machine(device):
+        return replica
+    with tf.device(host_of(device)):
+        return Replica(
+            tuple(map(tf.identity, replica.weights)),
+            tuple(map(tf.identity, replica.optimizer)),
+        )

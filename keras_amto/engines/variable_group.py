@@ -1,5 +1,6 @@
 """Variables that are read and assigned together, in one graph call each."""
 
+import functools
 from collections.abc import Sequence
 from typing import Any
 
@@ -24,52 +25,39 @@ class VariableGroup:
     ) -> None:
         self._variables = [variable.value for variable in variables]
         self._device = device
-        self._specs = [
-            tf.TensorSpec(each.shape, each.dtype) for each in self._variables
-        ]
-        self._reading: Any = None
-        self._assigning: Any = None
 
     def read(self) -> tuple[Any, ...]:
         """Returns the values as tensors, which never change."""
         if not self._variables:
             return ()
-        if self._reading is None:
-            self._reading = tf.function(
-                self._read, autograph=False
-            ).get_concrete_function()
+        reading = self._reading  # traced on no device in particular
         with tf.device(self._device):
-            return tuple(self._reading())
+            return tuple(reading())
 
     def assign(self, values: Sequence[Any]) -> None:
-        """Sets the values.
-
-        Args:
-            values: One tensor or array for each variable.
-        """
-        if len(values) != len(self._variables):
-            raise ValueError(
-                "A value is missing. "
-                f"Received: {len(values)} values for {len(self._variables)} "
-                "variables. Expected: one for each."
-            )
-        if not self._variables:
+        """Sets the values, given one tensor or array for each variable."""
+        pairs = list(zip(values, self._variables, strict=True))
+        if not pairs:
             return
-        if self._assigning is None:
-            self._assigning = tf.function(
-                self._assign, autograph=False
-            ).get_concrete_function(self._specs)
+        assigning = self._assigning
         with tf.device(self._device):
-            self._assigning(
-                [
-                    tf.convert_to_tensor(value, spec.dtype)
-                    for value, spec in zip(values, self._specs, strict=True)
-                ]
+            assigning(
+                [tf.convert_to_tensor(v, like.dtype) for v, like in pairs]
             )
 
-    def _read(self) -> list[Any]:
-        return [each.read_value() for each in self._variables]
+    @functools.cached_property
+    def _reading(self) -> Any:
+        def read() -> list[Any]:
+            return [each.read_value() for each in self._variables]
 
-    def _assign(self, values: Sequence[Any]) -> None:
-        for variable, value in zip(self._variables, values, strict=True):
-            variable.assign(value, read_value=False)
+        return tf.function(read, autograph=False).get_concrete_function()
+
+    @functools.cached_property
+    def _assigning(self) -> Any:
+        def assign(values: Sequence[Any]) -> None:
+            for variable, value in zip(self._variables, values, strict=True):
+                variable.assign(value, read_value=False)
+
+        return tf.function(assign, autograph=False).get_concrete_function(
+            [tf.TensorSpec(each.shape, each.dtype) for each in self._variables]
+        )

@@ -1,6 +1,7 @@
 """Keras variables as values, and as members of sets."""
 
 from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -12,6 +13,12 @@ def to_numpy(variable: keras.Variable) -> Any:
     # Not `np.array(variable)`, nor what calls it: the method lacks the keyword
     # `copy` that NumPy 2 asks for, and warns about.
     return np.array(variable.__array__())
+
+
+def assign(variables: Sequence[keras.Variable], values: Sequence[Any]) -> None:
+    """Sets the values of variables, one for each."""
+    for variable, value in zip(variables, values, strict=True):
+        variable.assign(value)
 
 
 def difference(

@@ -14,12 +14,13 @@ import numpy as np
 from keras_amto.algorithm import Purpose
 from keras_amto.algorithm import random_stream
 from keras_amto.distribution import Scope
+from keras_amto.engines.building import evaluate_once
 from keras_amto.engines.cloning import clone_network
 from keras_amto.engines.compile_args import clone_compile_args
-from keras_amto.engines.misfit import explained_misfit
+from keras_amto.engines.errors import explained_misfit
+from keras_amto.engines.errors import explained_out_of_memory
 from keras_amto.engines.optimizers import exclude_alike
 from keras_amto.engines.optimizers import replica_optimizer_variables
-from keras_amto.engines.out_of_memory import explained_out_of_memory
 from keras_amto.engines.variables import difference
 
 
@@ -29,6 +30,7 @@ class Worker:
 
     Attributes:
         model: The built and compiled model.
+        metric_names: The names of its logs.
         weights: The variables of `Replica.weights`.
         optimizer: The variables of `Replica.optimizer`.
         seeds: The variables of `TaskState.seeds`.
@@ -36,6 +38,7 @@ class Worker:
     """
 
     model: keras.Model
+    metric_names: list[str]
     weights: tuple[keras.Variable, ...]
     optimizer: tuple[keras.Variable, ...]
     seeds: tuple[keras.Variable, ...]
@@ -64,47 +67,31 @@ class WorkerFactory:
     augment: Callable[..., Any] | None = None
 
     def make(
-        self,
-        sample: Any,
-        evaluate_once: Callable[[keras.Model, Any], Any],
-        scope: Scope = contextlib.nullcontext,
-    ) -> tuple[Worker, list[str]]:
-        """Makes a worker whose every variable exists.
+        self, sample: Any, scope: Scope = contextlib.nullcontext
+    ) -> Worker:
+        """Makes a worker whose every variable exists, its metrics reset.
 
         Args:
             sample: A small batch, as `IndexedData`.
-            evaluate_once: Runs one evaluation step of a compiled model on the
-                batch and returns its logs; only then do Keras' metrics have
-                variables.
             scope: Makes the context in which the worker's own parts are made.
-
-        Returns:
-            A `Worker`, its metrics reset, and the names of its logs.
 
         Raises:
             MemoryError: if the device has not enough memory.
             ValueError: if the model, the optimizer or a metric cannot be
                 cloned, or if the model reports no loss.
         """
+        optimizer = self.compile_args["optimizer"]
         with explained_out_of_memory(
-            self.prototype, self.compile_args["optimizer"], sample.size, scope
+            self.prototype, optimizer, sample.size, scope
         ):
-            return self._make(sample, evaluate_once, scope)
-
-    def _make(
-        self,
-        sample: Any,
-        evaluate_once: Callable[[keras.Model, Any], Any],
-        scope: Scope,
-    ) -> tuple[Worker, list[str]]:
-        model = clone_network(self.prototype, self.model_fn, sample, scope)
-        compile_args = clone_compile_args(self.compile_args, scope)
-        with scope():
-            model.compile(**compile_args)
-            exclude_alike(self.compile_args["optimizer"], self.prototype, model)
-            model.optimizer.build(model.trainable_variables)
-        with explained_misfit(sample, self.compile_args["loss"]):
-            names = list(evaluate_once(model, sample))
+            model = clone_network(self.prototype, self.model_fn, sample, scope)
+            compile_args = clone_compile_args(self.compile_args, scope)
+            with scope():
+                model.compile(**compile_args)
+                exclude_alike(optimizer, self.prototype, model)
+                model.optimizer.build(model.trainable_variables)
+            with explained_misfit(sample, self.compile_args["loss"]):
+                names = list(evaluate_once(model, sample))
         if "loss" not in names:
             raise ValueError(
                 "The model reports no loss, by which AMTO decides. "
@@ -112,46 +99,38 @@ class WorkerFactory:
                 "Expected: logs with the key 'loss'."
             )
         model.reset_metrics()
-        worker = Worker(
+        return Worker(
             model=model,
+            metric_names=names,
             weights=tuple(model.weights),
             optimizer=replica_optimizer_variables(model.optimizer),
             seeds=difference(model.variables, model.weights),
             metrics=tuple(model.metrics_variables),
         )
-        return worker, names
 
 
 def task_seeds(
     variables: Sequence[keras.Variable], task: int, seed: int
-) -> list[Any]:
-    """Returns a task's values for the seed generators of a worker."""
-    return _fresh_seeds(
-        variables, random_stream(seed, Purpose.LAYER_SEEDS, task)
-    )
+) -> tuple[Any, ...]:
+    """Returns a task's first values of seed generators."""
+    stream = random_stream(seed, Purpose.LAYER_SEEDS, task)
+    return _fresh_seeds(variables, stream)
 
 
 def evaluation_seeds(
     variables: Sequence[keras.Variable], seed: int
-) -> list[Any]:
-    """Returns the values from which every evaluation on some samples starts.
-
-    Args:
-        variables: The seed generators of a worker.
-        seed: Integer, `EvaluationSet.seed`.
-    """
+) -> tuple[Any, ...]:
+    """Returns what seed generators start from on each `EvaluationSet.seed`."""
     return _fresh_seeds(variables, np.random.default_rng(seed))
 
 
 def _fresh_seeds(
     variables: Sequence[keras.Variable], stream: np.random.Generator
-) -> list[Any]:
-    values = []
-    for variable in variables:
-        # A Keras seed generator holds a seed and a counter that starts at 0.
-        value = np.zeros(variable.shape, dtype=variable.dtype)
+) -> tuple[Any, ...]:
+    # A Keras seed generator holds a seed and a counter that starts at 0.
+    values = tuple(np.zeros(v.shape, dtype=v.dtype) for v in variables)
+    for value in values:
         value.flat[0] = stream.integers(2**31)
-        values.append(value)
     return values
 
 

@@ -134,13 +134,13 @@ def test_where_nobody_listens_executions_are_as_long_as_can_be():
     class Engine(keras_amto.callbacks.RoundCallback):
         def on_train_begin(self, logs=None):
             engine = self.model._carried.engine
-            train = engine.train_one
+            train = engine.train
 
-            def spying(replicas, state, data, batches, *rest):
-                calls.append(len(batches))
-                return train(replicas, state, data, batches, *rest)
+            def spying(jobs, *rest):
+                calls.extend(len(job.batches) for job in jobs)
+                return train(jobs, *rest)
 
-            engine.train_one = spying
+            engine.train = spying
 
     fit([Engine()], 1)
     assert calls == [5, 5, 4, 4]  # two tasks, a round of 5, one of 4
@@ -296,7 +296,7 @@ def test_the_winner_stands_whatever_early_stopping_restores():
 
 
 def rates(model):
-    worker = model._carried.engine._workers[0]
+    worker = model._carried.engine._worker
     return float(worker.model.optimizer.learning_rate.numpy())
 
 

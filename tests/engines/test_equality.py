@@ -168,6 +168,7 @@ def test_master_and_shadow_are_a_paired_trial(engine):
     """From the same weights, both train to the same weights: same batches,
     same dropout masks."""
     from keras_amto.distribution.placement import place
+    from keras_amto.engines import TrainingJob
     from keras_amto.engines import WorkerFactory
     from keras_amto.engines import make_engine
     from keras_amto.tasks import TrainingBatches
@@ -191,14 +192,13 @@ def test_master_and_shadow_are_a_paired_trial(engine):
     replica = made.initial_replica(model.get_weights())
     outcomes = []
     for task in (0, 1):
-        trained = made.train_one(
+        job = TrainingJob(
+            task,
             (replica, replica),
             made.initial_task_state(task, seed=0),
-            data,
             TrainingBatches(np.arange(100), 8, 0, 0).window(0, 9),
-            0.01,
-            lambda done: None,
         )
+        (trained,) = made.train([job], data, 0.01, lambda done: None)
         master, shadow = trained.replicas
         for a, b in zip(
             master.weights + master.optimizer,

@@ -9,7 +9,7 @@ import pytest
 import tensorflow as tf
 
 import keras_amto
-from keras_amto.engines import tensorflow as engine_module
+from keras_amto.engines.device import Device
 from tests.data import digits
 from tests.placement import training
 
@@ -40,18 +40,18 @@ def variables_of(worker):
 
 
 def test_each_workers_variables_lie_on_its_own_device(trained):
-    engines = trained._carried.engine._engines
-    assert len(engines) == 8
-    for device, engine in engines.items():
-        (worker,) = engine._workers
+    devices = trained._carried.engine._devices
+    assert len(devices) == 8
+    for name, device in devices.items():
+        (worker,) = device.workers
         found = {v.value.handle.device for v in variables_of(worker)}
-        assert found == {device}
+        assert found == {name}
 
 
 def test_two_workers_share_the_odd_device():
     model = training.train(training.make_model(mirrored(3)), epochs=1)
-    engines = model._carried.engine._engines
-    assert [len(e._workers) for e in engines.values()] == [1, 1, 2]
+    devices = model._carried.engine._devices.values()
+    assert [len(device.workers) for device in devices] == [1, 1, 2]
 
 
 def test_placement_says_where_tasks_run(trained):
@@ -239,18 +239,18 @@ def device_threads():
 
 def test_an_interruption_ends_all_devices(monkeypatch):
     model = training.make_model(mirrored(), transfer_interval=10**6)
-    train_one = engine_module.TensorFlowEngine.train_one
+    train = Device.train
     begun = threading.Event()
 
     def noticing(*args):
         begun.set()
-        return train_one(*args)
+        return train(*args)
 
     def interrupting(done):
         if begun.is_set():
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(engine_module.TensorFlowEngine, "train_one", noticing)
+    monkeypatch.setattr(Device, "train", noticing)
     monkeypatch.setattr(
         keras_amto.fit.progress.Progress,
         "training",

@@ -111,9 +111,7 @@ def result(model, tasks=range(NUM_TASKS)):
 
 def compiled_by_xla(model):
     """Whether the workers' steps are."""
-    engine = model._carried.engine
-    worker = getattr(engine, "_first", engine)._workers[0]
-    return bool(worker.model.jit_compile)
+    return bool(model._carried.engine._worker.model.jit_compile)
 
 
 def strategy_over(count):

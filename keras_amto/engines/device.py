@@ -1,0 +1,219 @@
+"""The workers of one device, and the graphs that they run."""
+
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from keras_amto.engines.augmentation import Augmentation
+from keras_amto.engines.host_data import HostData
+from keras_amto.engines.host_data import host_of
+from keras_amto.engines.program import Program
+from keras_amto.engines.program import any_length
+from keras_amto.engines.program import trace_augmentation
+from keras_amto.engines.program import trace_step
+from keras_amto.engines.records import EvaluationJob
+from keras_amto.engines.records import Logs
+from keras_amto.engines.records import OnProgress
+from keras_amto.engines.records import Replica
+from keras_amto.engines.records import TaskState
+from keras_amto.engines.records import Trained
+from keras_amto.engines.records import TrainingJob
+from keras_amto.engines.records import as_logs
+from keras_amto.engines.records import counting_from
+from keras_amto.engines.variable_group import VariableGroup
+from keras_amto.engines.workers import Worker
+from keras_amto.engines.workers import WorkerFactory
+from keras_amto.engines.workers import evaluation_seeds
+from keras_amto.tasks import BatchWindow
+from keras_amto.tasks import IndexedData
+
+
+class Device:
+    """Trains master and shadow in one graph, on batches that are read once.
+
+    Two workers, master and shadow, serve any number of tasks: replicas are
+    tuples of tensors that are put into the workers' variables and taken out
+    again. TensorFlow copies on write, so a tensor that was taken out never
+    changes. A tensor that lies on another device is copied from there.
+
+    Args:
+        name: String, the device's.
+        num_workers: Integer, 1 (it never trains two at once) or 2.
+        factory: Makes the workers.
+        sample: A small batch of the data.
+        data: The data of all devices.
+
+    Attributes:
+        workers: The workers.
+        seeds: The variables that random draws of the first one advance.
+        fresh: A replica that has not trained.
+        fresh_metrics: The metrics of an epoch that begins.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        num_workers: int,
+        factory: WorkerFactory,
+        sample: IndexedData,
+        data: HostData,
+    ) -> None:
+        self._name = name
+        self._host = host_of(name)
+        self._data = data
+        scope = tf.distribute.OneDeviceStrategy(name).scope
+        self.workers = [factory.make(sample, scope) for _ in range(num_workers)]
+        with tf.device(self._host):  # where batches are made
+            self._augmentation = Augmentation(factory.augment, sample)
+        seeds = [
+            (*worker.seeds, *self._augmentation.seeds)
+            for worker in self.workers
+        ]
+        self.seeds = seeds[0]
+        self._seeds = [VariableGroup(each, name) for each in seeds]
+        self._metrics = [
+            VariableGroup(worker.metrics, name) for worker in self.workers
+        ]
+        self._replicas = [
+            VariableGroup((*worker.weights, *worker.optimizer), name)
+            for worker in self.workers
+        ]
+        self._loaded: list[Replica | None] = [None] * num_workers
+        self._programs: dict[Any, Program] = {}
+        self._steps: dict[Any, Any] = {}
+        self.fresh = self._current(0)
+        self.fresh_metrics = self._metrics[0].read()
+
+    def reset_metrics(self, state: TaskState) -> TaskState:
+        """Does what `Engine.reset_metrics` promises."""
+        # By the metrics' own `reset_state`, which may keep something.
+        self._metrics[0].assign(state.metrics)
+        self.workers[0].model.reset_metrics()
+        return state._replace(metrics=self._metrics[0].read())
+
+    def finalize(self, replica: Replica) -> Replica:
+        """Does what `Engine.finalize` promises."""
+        (worker,) = self._load((replica,))
+        self._loaded[0] = None
+        worker.model.optimizer.finalize_variable_values(
+            worker.model.trainable_variables
+        )
+        return self._current(0)
+
+    def train(
+        self,
+        job: TrainingJob,
+        data: IndexedData,
+        learning_rate: float | None,
+        on_progress: OnProgress,
+    ) -> Trained:
+        """Does one job, and reports the steps done so far."""
+        workers = self._load(job.replicas)
+        for worker, seeds in zip(workers, self._seeds, strict=False):
+            worker.set_learning_rate(learning_rate)
+            seeds.assign(job.state.seeds)
+        self._metrics[0].assign(job.state.metrics)
+        # Until it is through, the workers hold nothing that has a name: an
+        # error or an interruption may leave them anywhere in between.
+        self._loaded = [None] * len(self.workers)
+        logs = self._run("train", workers, data, job.batches, on_progress)
+        replicas = tuple(map(self._current, range(len(workers))))
+        self._loaded[: len(workers)] = replicas
+        state = TaskState(self._seeds[0].read(), self._metrics[0].read())
+        evaluated = None
+        if job.samples is not None:
+            # Here, while the workers still hold these replicas: else they
+            # would have to be put into them once more.
+            steps = len(job.batches)
+            evaluated = self.evaluate(
+                EvaluationJob(job.task, replicas, job.samples),
+                lambda _: on_progress(steps),
+            )
+        return Trained(replicas, state, logs[0], evaluated)
+
+    def evaluate(
+        self, job: EvaluationJob, on_progress: OnProgress
+    ) -> tuple[Logs, ...]:
+        """Does one job, and reports the batches done so far."""
+        samples = job.samples
+        workers = self._load(job.replicas)
+        seeds = evaluation_seeds(self.seeds, samples.seed)
+        for index in range(len(workers)):
+            self._metrics[index].assign(self.fresh_metrics)
+            self._seeds[index].assign(seeds)
+        # A network may count or adapt while it is evaluated. What it keeps of
+        # that is no part of the replica.
+        self._loaded = [None] * len(self.workers)
+        return self._run(
+            "evaluate", workers, samples.data, samples.batches, on_progress
+        )
+
+    def trace(self, kind: str, num_replicas: int, data: IndexedData) -> None:
+        """Traces a graph for so many replicas before it is needed."""
+        tensors = self._data.tensors(data.sample(1), self._host)
+        self._program(kind, self.workers[:num_replicas], tensors)
+
+    def _current(self, index: int) -> Replica:
+        """The replica that a worker holds."""
+        values = self._replicas[index].read()
+        count = len(self.workers[index].weights)
+        return Replica(values[:count], values[count:])
+
+    def _load(self, replicas: tuple[Replica, ...]) -> list[Worker]:
+        for index, replica in enumerate(replicas):
+            if self._loaded[index] is not replica:
+                self._loaded[index] = None
+                self._replicas[index].assign(
+                    (*replica.weights, *replica.optimizer)
+                )
+                self._loaded[index] = replica
+        return self.workers[: len(replicas)]
+
+    def _run(
+        self,
+        kind: str,
+        workers: list[Worker],
+        data: IndexedData,
+        batches: BatchWindow,
+        on_progress: OnProgress,
+    ) -> tuple[Logs, ...]:
+        logs: Any = ()
+        done = 0
+        # What steps leave stays in variables, from one part to the next.
+        for part, window in data.parts(batches):
+            tensors = self._data.tensors(part, self._host)
+            program = self._program(kind, workers, tensors)
+            logs = program(tensors, window, counting_from(done, on_progress))
+            done += len(window)
+        return tuple(map(as_logs, logs))
+
+    def _program(
+        self, kind: str, workers: list[Worker], tensors: Any
+    ) -> Program:
+        specs = keras.tree.map_structure(any_length, tensors)
+        key = (kind, len(workers), repr(specs))
+        if key not in self._programs:
+            augment, batch = None, specs
+            if kind == "train" and self._augmentation.function is not None:
+                augment = trace_augmentation(
+                    self._augmentation, specs, self._host
+                )
+                batch = keras.tree.map_structure(
+                    any_length, augment.structured_outputs
+                )
+            self._programs[key] = Program(
+                [self._step(kind, worker, batch) for worker in workers],
+                specs,
+                self._name,
+                self._host,
+                augment,
+            )
+        return self._programs[key]
+
+    def _step(self, kind: str, worker: Worker, specs: Any) -> Any:
+        """The traced step of one worker, shared by the programs that run it."""
+        key = (kind, id(worker), repr(specs))
+        if key not in self._steps:
+            self._steps[key] = trace_step(kind, worker.model, specs)
+        return self._steps[key]
