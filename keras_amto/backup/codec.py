@@ -28,21 +28,15 @@ class BackupError(ValueError):
 
 
 def encode(value: Any, records: Collection[type] = ()) -> list[bytes]:
-    """Turns a nested value into the bytes of a file.
+    """Turns a nested value into the bytes of a file, part by part.
 
     Args:
         value: Records, dicts with string keys, lists and tuples of NumPy arrays
             and scalars of any type but objects, strings, numbers (NaN and
             infinities too), booleans and `None`. Tensors in a record come back
-            as NumPy arrays.
+            as NumPy arrays. All else is refused with a `TypeError`: it could
+            not be read back exactly.
         records: The classes of records that may be in it.
-
-    Returns:
-        List of bytes, to be written one after another.
-
-    Raises:
-        TypeError: if something else is in it, which could not be read back
-            exactly.
     """
     arrays: list[np.ndarray[Any, Any]] = []
     packed_records: list[Any] = []
@@ -99,10 +93,6 @@ def encode(value: Any, records: Collection[type] = ()) -> list[bytes]:
 
 def decode(content: bytes, records: Collection[type] = ()) -> Any:
     """Turns the bytes of a file back into the value.
-
-    Args:
-        content: What `encode` returned, joined.
-        records: The classes of records that may be in it.
 
     Raises:
         BackupError: if the bytes are not exactly those that were written.

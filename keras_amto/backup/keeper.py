@@ -29,11 +29,6 @@ class BackupKeeper:
         save_freq: `"round"`, `"epoch"`, or an integer: after so many steps.
         delete: Whether a completed `fit` removes its backups.
         fingerprint: What has to be equal for a run to continue, by name.
-
-    Attributes:
-        terminated: Boolean, whether SIGTERM has come to this process.
-        every: After how many steps to look, `None` for where training is cut
-            anyway.
     """
 
     def __init__(
@@ -43,7 +38,8 @@ class BackupKeeper:
         delete: bool,
         fingerprint: dict[str, Any],
     ) -> None:
-        self.terminated = False
+        self.terminated = False  # whether SIGTERM has come to this process
+        # After how many steps to look, `None` for where training is cut anyway.
         self.every = save_freq if isinstance(save_freq, int) else None
         self._store = store
         self._save_freq = save_freq
@@ -90,8 +86,7 @@ class BackupKeeper:
     def load(self) -> Any:
         """Returns what `save` was given, or `None` where a run begins.
 
-        Raises:
-            ValueError: if the backup was made by another run than this.
+        A backup of another run than this one is refused with a `ValueError`.
         """
         value = self._store.read_newest()
         if value is None:
@@ -130,14 +125,10 @@ class BackupKeeper:
         return ends_epoch if self._save_freq == "epoch" else ends_round
 
     def save(self, step: int, state: Any) -> None:
-        """Begins to write a backup, when the one before is written.
+        """Begins to write a state, which must not change meanwhile.
 
-        Args:
-            step: Integer, the steps that are done.
-            state: A record. It must not change: training goes on meanwhile.
-
-        Raises:
-            OSError: if the last backup could not be written.
+        It waits for the backup before, and raises the `OSError` if that could
+        not be written.
         """
         self._finish_writing()
         value = {"fingerprint": self._fingerprint, "fit": state}

@@ -20,12 +20,9 @@ _SUFFIX = ".backup"
 class BackupStore:
     """Writes backups beside their final name, and renames them when whole.
 
-    Args:
-        directory: Where backups lie; made where it is absent.
-        keep: Integer, at least 1, how many of the newest to keep.
-        records: The classes of records that backups are made of.
-        files: The operating system's file functions. A test gives its own, to
-            die at any of them.
+    The `keep` newest stay. `records` are the classes of records that backups
+    are made of, and `files` the operating system's file functions: a test gives
+    its own, to die at any of them.
     """
 
     def __init__(
@@ -48,9 +45,7 @@ class BackupStore:
     def write(self, step: int, value: Any) -> None:
         """Adds what `encode` takes, then removes backups that are too old.
 
-        Raises:
-            OSError: if it cannot be written, naming the directory. Older
-                backups are then untouched.
+        Where that fails with an `OSError`, older backups are untouched.
         """
         files = self._files
         final = self.directory / f"{step:012d}{_SUFFIX}"
@@ -73,10 +68,7 @@ class BackupStore:
     def read_newest(self) -> Any:
         """Reads the newest backup that is whole, `None` if there is none.
 
-        One that is damaged is passed over with a warning.
-
-        Raises:
-            BackupError: if there are backups, but none of them is whole.
+        A damaged one is passed over with a warning, unless all are.
         """
         paths = self.paths()
         for path in reversed(paths):
@@ -101,12 +93,7 @@ class BackupStore:
                 self._files.unlink(path)
 
     def acquire(self) -> None:
-        """Takes the directory for this process, until `release` or its end.
-
-        Raises:
-            ValueError: if another run that is alive has it.
-            OSError: if the directory cannot be used.
-        """
+        """Takes the directory for this process, until `release` or its end."""
         with self._explained("use the directory"):
             self.directory.mkdir(parents=True, exist_ok=True)
             try:

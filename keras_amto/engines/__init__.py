@@ -8,22 +8,22 @@ from keras_amto.engines.building import build_metrics as build_metrics
 from keras_amto.engines.building import build_network as build_network
 from keras_amto.engines.building import refuse_misfit as refuse_misfit
 from keras_amto.engines.building import symbolic as symbolic
+from keras_amto.engines.compile_args import (
+    current_learning_rate as current_learning_rate,
+)
+from keras_amto.engines.compile_args import (
+    excluded_from_decay as excluded_from_decay,
+)
+from keras_amto.engines.compile_args import innermost as innermost
+from keras_amto.engines.compile_args import refuse_optimizer as refuse_optimizer
+from keras_amto.engines.compile_args import (
+    replica_optimizer_variables as replica_optimizer_variables,
+)
+from keras_amto.engines.compile_args import reset_optimizer as reset_optimizer
 from keras_amto.engines.engine import Engine as Engine
 from keras_amto.engines.errors import explained_misfit as explained_misfit
 from keras_amto.engines.errors import is_loss_of_machine as is_loss_of_machine
 from keras_amto.engines.lookups import lookups as lookups
-from keras_amto.engines.optimizers import (
-    current_learning_rate as current_learning_rate,
-)
-from keras_amto.engines.optimizers import (
-    excluded_from_decay as excluded_from_decay,
-)
-from keras_amto.engines.optimizers import innermost as innermost
-from keras_amto.engines.optimizers import refuse_optimizer as refuse_optimizer
-from keras_amto.engines.optimizers import (
-    replica_optimizer_variables as replica_optimizer_variables,
-)
-from keras_amto.engines.optimizers import reset_optimizer as reset_optimizer
 from keras_amto.engines.records import EvaluationJob as EvaluationJob
 from keras_amto.engines.records import Logs as Logs
 from keras_amto.engines.records import OnProgress as OnProgress
@@ -41,16 +41,10 @@ ENGINES = ("auto", "portable", "tensorflow")
 
 
 def resolve_engine(name: str, eagerly: bool) -> str:
-    """Says which engine trains.
+    """Returns which engine trains, `"portable"` or `"tensorflow"`.
 
-    Args:
-        name: `"portable"`, `"tensorflow"`, or `"auto"`: TensorFlow's on its
-            backend unless the model is compiled with `run_eagerly=True`, the
-            portable one otherwise.
-        eagerly: Whether it is.
-
-    Returns:
-        `"portable"` or `"tensorflow"`.
+    `"auto"` is TensorFlow's on its backend, unless the model is compiled with
+    `run_eagerly=True`, and the portable one otherwise.
 
     Raises:
         ValueError: if the TensorFlow engine is asked for where it cannot run.
@@ -73,14 +67,7 @@ def make_engine(
     sample: IndexedData,
     placement: Placement,
 ) -> Engine:
-    """Makes the engine of a name that `resolve_engine` returned.
-
-    Args:
-        name: `"portable"` or `"tensorflow"`.
-        factory: Makes workers.
-        sample: A small batch of the data.
-        placement: Which task runs where.
-    """
+    """Makes the engine of a name, given a small batch of the data."""
     # Imported here, and only here: an engine needs what others do not.
     if name == "portable":
         from keras_amto.engines.portable import PortableEngine

@@ -8,6 +8,7 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
+from keras_amto.arguments import wrong_type
 from keras_amto.engines.errors import explained
 from keras_amto.engines.variables import assign
 from keras_amto.engines.variables import difference
@@ -21,19 +22,15 @@ _CALLS = 4  # which all have to answer the same
 class Augmentation:
     """What a training batch goes through before master and shadow see it.
 
-    Args:
-        function: A Keras layer, called with `training=True`; a function of `x`
-            or of `(x, seed)`; or `None`, which leaves batches as they are.
-        sample: A small batch of the data, to build a layer with.
+    A Keras layer is called with `training=True`, a function with `x` or with
+    `(x, seed)`; `None` leaves batches as they are. `seeds` are the variables of
+    `TaskState.seeds` that random draws advance.
 
     Raises:
         ValueError: if it cannot be called on the data, gives something of
             another structure, or draws random numbers from elsewhere than
             `seeds`: master and shadow would see different batches where they
             train apart, and a resumed run others than the first.
-
-    Attributes:
-        seeds: The variables of `TaskState.seeds` that random draws advance.
     """
 
     def __init__(
@@ -125,12 +122,8 @@ def _clone(layer: keras.Layer) -> keras.Layer:
 def check_augment(augment: Any) -> Any:
     """Returns `augment` if it is something that can be called, or `None`."""
     is_class = isinstance(augment, type)
-    if augment is not None and (is_class or not callable(augment)):
-        what = "is a layer's class" if is_class else "cannot be called"
-        raise TypeError(
-            f"`augment` {what}. "
-            f"Received: augment={augment!r} (of type {type(augment)}). "
-            "Expected: a Keras layer, a function of x or of (x, seed), or "
-            "None."
-        )
-    return augment
+    if augment is None or (callable(augment) and not is_class):
+        return augment
+    kind = "a layer, but a layer's class" if is_class else "callable"
+    expected = "a Keras layer, a function of x or of (x, seed), or None"
+    raise wrong_type("augment", augment, kind, expected)

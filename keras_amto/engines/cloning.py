@@ -35,12 +35,8 @@ def clone_network(
 ) -> keras.Model:
     """Makes a network like the prototype, built and with its weights.
 
-    Args:
-        prototype: The built model.
-        model_fn: Function that returns such a model, or `None` to clone.
-        sample: A small batch, to build the clone where it needs that.
-        scope: Makes the context in which the clone is made. The prototype,
-            which may belong to another one, is only used outside of it.
+    It is made in a scope; the prototype, which may belong to another one, is
+    only used outside of it.
 
     Raises:
         ValueError: if the clone would not be like the prototype, or would
@@ -96,11 +92,8 @@ def _copy_trainable(prototype: keras.Model, clone: keras.Model) -> None:
 
 
 def _copy_state(prototype: keras.Model, clone: keras.Model) -> None:
-    """Copies the weights by way of a file, as layers load them.
-
-    Some layers make more of their weights than `set_weights` knows of: an
-    adapted `Normalization` computes the tensors that it subtracts.
-    """
+    # By way of a file, as layers load them: some make more of their weights
+    # than `set_weights` knows of. An adapted `Normalization` computes tensors.
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, "network.weights.h5")
         with warnings.catch_warnings():
@@ -133,9 +126,7 @@ def _clone_uncompiled(model: keras.Model) -> keras.Model:
     try:
         return clone_sharing_lookups(model)
     except Exception as error:
-        if is_out_of_memory(error):
-            raise
-        clone = _construct_again(model)
+        clone = None if is_out_of_memory(error) else _construct_again(model)
         if clone is None:
             raise
         return clone

@@ -36,19 +36,6 @@ class Device:
     tuples of tensors that are put into the workers' variables and taken out
     again. TensorFlow copies on write, so a tensor that was taken out never
     changes. A tensor that lies on another device is copied from there.
-
-    Args:
-        name: String, the device's.
-        num_workers: Integer, 1 (it never trains two at once) or 2.
-        factory: Makes the workers.
-        sample: A small batch of the data.
-        data: The data of all devices.
-
-    Attributes:
-        workers: The workers.
-        seeds: The variables that random draws of the first one advance.
-        fresh: A replica that has not trained.
-        fresh_metrics: The metrics of an epoch that begins.
     """
 
     def __init__(
@@ -63,9 +50,12 @@ class Device:
         self._host = host_of(name)
         self._data = data
         scope = tf.distribute.OneDeviceStrategy(name).scope
-        self.workers = [factory.make(sample, scope) for _ in range(num_workers)]
+        self.workers = [
+            factory.make(sample, name, scope) for _ in range(num_workers)
+        ]
         with tf.device(self._host):  # where batches are made
             self._augmentation = Augmentation(factory.augment, sample)
+        # All that random draws of a worker's training steps advance.
         seeds = [
             (*worker.seeds, *self._augmentation.seeds)
             for worker in self.workers
@@ -135,7 +125,7 @@ class Device:
     def evaluate(
         self, job: EvaluationJob, on_progress: OnProgress
     ) -> tuple[Logs, ...]:
-        """Does one job, and reports the batches done so far."""
+        """Does one job, and reports 0 until it is done, then 1."""
         samples = job.samples
         workers = self._load(job.replicas)
         seeds = evaluation_seeds(self.seeds, samples.seed)
@@ -145,14 +135,26 @@ class Device:
         # A network may count or adapt while it is evaluated. What it keeps of
         # that is no part of the replica.
         self._loaded = [None] * len(self.workers)
-        return self._run(
-            "evaluate", workers, samples.data, samples.batches, on_progress
+        logs = self._run(
+            "evaluate",
+            workers,
+            samples.data,
+            samples.batches,
+            lambda _: on_progress(0),
         )
+        on_progress(1)
+        return logs
 
-    def trace(self, kind: str, num_replicas: int, data: IndexedData) -> None:
-        """Traces a graph for so many replicas before it is needed."""
-        tensors = self._data.tensors(data.sample(1), self._host)
-        self._program(kind, self.workers[:num_replicas], tensors)
+    def trace(
+        self, job: TrainingJob | EvaluationJob, data: IndexedData | None
+    ) -> None:
+        """Traces the graphs of a job, which trains if there are data for it."""
+        workers = self.workers[: len(job.replicas)]
+        evaluated = None if job.samples is None else job.samples.data
+        for kind, needed in (("train", data), ("evaluate", evaluated)):
+            if needed is not None:
+                tensors = self._data.tensors(needed.sample(1), self._host)
+                self._program(kind, workers, tensors)
 
     def _current(self, index: int) -> Replica:
         """The replica that a worker holds."""

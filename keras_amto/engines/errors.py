@@ -2,21 +2,22 @@
 
 import contextlib
 import math
+import re
 from collections.abc import Iterator
 from typing import Any
 
 import keras
 import numpy as np
 
-from keras_amto.distribution import Scope
-
-_SIGNS = ("resource_exhausted", "resourceexhausted", "out of memory", "oom ")
+_MEMORY = re.compile(
+    r"resource_?exhausted|out of memory|\boom\b", re.IGNORECASE
+)
 
 
 def is_out_of_memory(error: BaseException) -> bool:
     """Says whether an error, of whatever backend, is about memory."""
-    text = f"{type(error).__name__} {error}".lower()
-    return isinstance(error, MemoryError) or any(s in text for s in _SIGNS)
+    text = f"{type(error).__name__} {error}"
+    return isinstance(error, MemoryError) or bool(_MEMORY.search(text))
 
 
 def is_loss_of_machine(error: BaseException) -> bool:
@@ -63,20 +64,15 @@ def explained_out_of_memory(
     network: keras.Model,
     optimizer: keras.Optimizer,
     batch_size: int,
-    scope: Scope,
+    device: str,
 ) -> Iterator[None]:
-    """Makes a `MemoryError` of what a backend raises where a worker is made.
-
-    The worker is made in a scope, and tried on a batch of some size.
-    """
+    """Makes a `MemoryError` of what a backend raises where a worker is made."""
     try:
         yield
     except Exception as error:
         if not is_out_of_memory(error):
             raise
         slots = optimizer.variables if optimizer.built else []
-        with scope():
-            device = _device_in_use()
         reason = str(error).strip().splitlines()
         raise MemoryError(
             f"A worker for the model {network.name!r} does not fit into the "
@@ -94,18 +90,7 @@ def explained_out_of_memory(
 
 def _megabytes(variables: list[keras.Variable]) -> float:
     """What variables take, in units of 2**20 bytes."""
-    sizes = [
+    sizes = (
         math.prod(v.shape) * np.dtype(str(v.dtype)).itemsize for v in variables
-    ]
+    )
     return float(sum(sizes)) / 2**20
-
-
-def _device_in_use() -> str:
-    """The device on which variables are made just now."""
-    if keras.config.backend() == "tensorflow":
-        import tensorflow as tf
-
-        if tf.distribute.has_strategy():
-            strategy = tf.distribute.get_strategy()
-            return str(strategy.extended.worker_devices[0])
-    return str(keras.distribution.list_devices()[0])

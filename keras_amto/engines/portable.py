@@ -37,7 +37,8 @@ class PortableEngine(Engine):
     """
 
     def __init__(self, factory: WorkerFactory, sample: IndexedData) -> None:
-        self._worker = factory.make(sample)
+        device = keras.distribution.list_devices()[0]
+        self._worker = factory.make(sample, device)
         self.metrics = self._worker.model.metrics
         self.metric_names = self._worker.metric_names
         self._augmentation = Augmentation(factory.augment, sample)

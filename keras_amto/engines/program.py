@@ -17,15 +17,9 @@ _SECONDS_PER_CALL = 0.5  # so that a progress bar moves at least once a second
 class Program:
     """Runs the steps of some workers over a window of batches, in one graph.
 
-    The loop and the gathering of batches stay on the host.
-
-    Args:
-        steps: One concrete function a worker, from a batch to its logs.
-        specs: Structure of `tf.TensorSpec` like the data's.
-        device: String, where the steps run.
-        host: String, the CPU of the same machine, where the loop runs and
-            batches are gathered.
-        augment: Concrete function that each batch goes through, or `None`.
+    The loop and the gathering of batches stay on the host, the CPU of the
+    device's machine. All that it runs are concrete functions: a step for each
+    worker, from a batch to its logs, and an augmentation of batches, if any.
     """
 
     def __init__(

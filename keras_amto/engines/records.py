@@ -67,15 +67,9 @@ class TrainingJob(NamedTuple):
 
 
 class EvaluationJob(NamedTuple):
-    """One replica, or two on the same batches, to evaluate on a task's devices.
+    """One replica, or two on the same batches, and what to evaluate them on."""
 
-    Attributes:
-        task: Integer, m.
-        replicas: The replicas.
-        samples: What to evaluate them on.
-    """
-
-    task: int
+    task: int  # on whose devices to do it
     replicas: tuple[Replica, ...]
     samples: EvaluationSet
 

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from keras_amto.distribution import LostMachineError
+from keras_amto.engines.device import Device
 from keras_amto.engines.records import OnProgress
 
 _SECONDS_BETWEEN_REPORTS = 0.1
@@ -16,17 +17,10 @@ _SECONDS_BETWEEN_REPORTS = 0.1
 
 @dataclasses.dataclass(eq=False)
 class Part:
-    """What one device does of a job, and what came of it.
+    """What one device does of a job, and what came of it."""
 
-    Attributes:
-        device: String, the device.
-        job: The job, with the replicas that the device takes.
-        done: Float, how much of it is done.
-        outcome: What it gave, once it is done.
-    """
-
-    device: str
-    job: Any
+    device: Device
+    job: Any  # with the replicas that the device takes
     done: float = 0.0
     outcome: Any = None
 
@@ -41,30 +35,20 @@ def side_by_side(
     on_progress: OnProgress,
     in_threads: bool,
 ) -> list[list[Any]]:
-    """Works through the parts of jobs, every device in its own thread.
+    """Does the parts of jobs, and returns what they gave.
 
-    TensorFlow lets go of Python's lock while a graph runs, so devices work at
-    the same time. A device goes on to its next part without waiting for others.
-
-    Args:
-        jobs: The parts of each job.
-        work: Does one part, and reports its progress.
-        on_progress: Called in this thread with what is done of all jobs.
-        in_threads: Boolean. `False` does everything in this thread.
-
-    Returns:
-        The outcomes of the parts of each job.
+    Each device has a thread of its own, or all are in this one. TensorFlow lets
+    go of Python's lock while a graph runs, so devices work at the same time,
+    and none waits for others before its next part. Progress is reported in this
+    thread.
     """
-    parts = list(itertools.chain(*jobs))
 
     def show() -> None:
         done = (sum(part.done for part in job) / len(job) for job in jobs)
         on_progress(sum(done))
 
-    if not in_threads:
-        _go_through(parts, work, show)
-    else:
-        _in_threads(parts, work, show)
+    go_through = _in_threads if in_threads else _go_through
+    go_through(list(itertools.chain(*jobs)), work, show)
     return [[part.outcome for part in job] for job in jobs]
 
 
@@ -94,7 +78,7 @@ def _in_threads(
         if abandoned.is_set():
             raise _AbandonedError
 
-    queues: dict[str, list[Part]] = {}
+    queues: dict[Device, list[Part]] = {}
     for part in parts:
         queues.setdefault(part.device, []).append(part)
     executor = concurrent.futures.ThreadPoolExecutor(

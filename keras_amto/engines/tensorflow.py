@@ -1,6 +1,7 @@
 """The fast engine: many steps in one graph, on one device or several."""
 
 import itertools
+from collections.abc import Callable
 from collections.abc import Sequence
 from typing import Any
 
@@ -91,31 +92,36 @@ class TensorFlowEngine(Engine):
         on_progress: OnProgress,
     ) -> list[Trained]:
         def work(part: Part, report: OnProgress) -> Trained:
-            device = self._devices[part.device]
-            return device.train(part.job, data, learning_rate, report)
+            return part.device.train(part.job, data, learning_rate, report)
 
-        parts = self._parts(jobs)
-        for part in itertools.chain(*parts):
-            self._trace("train", part, data)
-            if part.job.samples is not None:
-                self._trace("evaluate", part, part.job.samples.data)
-        outcomes = side_by_side(parts, work, on_progress, self._in_threads)
-        return list(map(join_trained, outcomes))
+        return list(
+            map(join_trained, self._on_devices(jobs, data, work, on_progress))
+        )
 
     def evaluate(
         self, jobs: Sequence[EvaluationJob], on_progress: OnProgress
     ) -> list[tuple[Logs, ...]]:
         def work(part: Part, report: OnProgress) -> tuple[Logs, ...]:
-            device = self._devices[part.device]
-            logs = device.evaluate(part.job, lambda _: report(0))
-            report(1)
-            return logs
+            return part.device.evaluate(part.job, report)
 
-        parts = self._parts(jobs)
-        for part in itertools.chain(*parts):
-            self._trace("evaluate", part, part.job.samples.data)
-        outcomes = side_by_side(parts, work, on_progress, self._in_threads)
+        outcomes = self._on_devices(jobs, None, work, on_progress)
         return [sum(of_job, start=()) for of_job in outcomes]
+
+    def _on_devices(
+        self,
+        jobs: Sequence[TrainingJob | EvaluationJob],
+        data: IndexedData | None,
+        work: Callable[[Part, OnProgress], Any],
+        on_progress: OnProgress,
+    ) -> list[list[Any]]:
+        parts = self._parts(jobs)
+        if self._in_threads:
+            # In this thread: Keras keeps settings, as that of mixed precision,
+            # for each thread apart, and layers may read them while they are
+            # traced.
+            for part in itertools.chain(*parts):
+                part.device.trace(part.job, data)
+        return side_by_side(parts, work, on_progress, self._in_threads)
 
     def _parts(
         self, jobs: Sequence[TrainingJob | EvaluationJob]
@@ -123,14 +129,15 @@ class TensorFlowEngine(Engine):
         """Sends jobs to their devices; a replica goes to a machine once."""
         arrived: dict[tuple[int, str], Replica] = {}
 
-        def part(job: Any, device: str, replicas: Sequence[Replica]) -> Part:
+        def part(job: Any, name: str, replicas: Sequence[Replica]) -> Part:
             there = []
             for replica in replicas:
-                key = id(replica), machine(device)
+                key = id(replica), machine(name)
                 if key not in arrived:
-                    arrived[key] = _copied(replica, device)
+                    arrived[key] = _copied(replica, name)
                 there.append(arrived[key])
-            return Part(device, job._replace(replicas=tuple(there)))
+            job = job._replace(replicas=tuple(there))
+            return Part(self._devices[name], job)
 
         parts = []
         for job in jobs:
@@ -138,18 +145,10 @@ class TensorFlowEngine(Engine):
             if len(job.replicas) == 1 or row.shadow in (None, row.master):
                 parts.append([part(job, row.master, job.replicas)])
             else:
-                devices = (row.master, row.shadow)
-                pairs = zip(devices, job.replicas, strict=True)
-                parts.append([part(job, where, [r]) for where, r in pairs])
+                names = (row.master, row.shadow)
+                pairs = zip(names, job.replicas, strict=True)
+                parts.append([part(job, name, [r]) for name, r in pairs])
         return parts
-
-    def _trace(self, kind: str, part: Part, data: IndexedData) -> None:
-        # In the calling thread: Keras keeps settings, as that of mixed
-        # precision, for each thread apart, and layers may read them while they
-        # are traced.
-        if self._in_threads:
-            device = self._devices[part.device]
-            device.trace(kind, len(part.job.replicas), data)
 
 
 def _tensors_like(

@@ -17,10 +17,10 @@ from keras_amto.distribution import Scope
 from keras_amto.engines.building import evaluate_once
 from keras_amto.engines.cloning import clone_network
 from keras_amto.engines.compile_args import clone_compile_args
+from keras_amto.engines.compile_args import exclude_alike
+from keras_amto.engines.compile_args import replica_optimizer_variables
 from keras_amto.engines.errors import explained_misfit
 from keras_amto.engines.errors import explained_out_of_memory
-from keras_amto.engines.optimizers import exclude_alike
-from keras_amto.engines.optimizers import replica_optimizer_variables
 from keras_amto.engines.variables import difference
 
 
@@ -67,13 +67,11 @@ class WorkerFactory:
     augment: Callable[..., Any] | None = None
 
     def make(
-        self, sample: Any, scope: Scope = contextlib.nullcontext
+        self, sample: Any, device: str, scope: Scope = contextlib.nullcontext
     ) -> Worker:
-        """Makes a worker whose every variable exists, its metrics reset.
+        """Makes a worker on a device, in a scope, and tries it on a batch.
 
-        Args:
-            sample: A small batch, as `IndexedData`.
-            scope: Makes the context in which the worker's own parts are made.
+        Then all its variables exist.
 
         Raises:
             MemoryError: if the device has not enough memory.
@@ -82,7 +80,7 @@ class WorkerFactory:
         """
         optimizer = self.compile_args["optimizer"]
         with explained_out_of_memory(
-            self.prototype, optimizer, sample.size, scope
+            self.prototype, optimizer, sample.size, device
         ):
             model = clone_network(self.prototype, self.model_fn, sample, scope)
             compile_args = clone_compile_args(self.compile_args, scope)
