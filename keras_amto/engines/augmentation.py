@@ -65,6 +65,11 @@ class Augmentation:
             return x
         return self.function(x, **self._arguments)
 
+    def of_batch(self, batch: Any) -> Any:
+        """Augments the inputs in what a Keras step takes."""
+        x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(batch)
+        return keras.utils.pack_x_y_sample_weight(self(x), y, sample_weight)
+
     def _try(self, x: Any) -> None:
         shapes = keras.tree.map_structure(lambda a: a.shape, x)
         with explained(

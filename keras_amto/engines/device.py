@@ -10,7 +10,6 @@ from keras_amto.engines.host_data import HostData
 from keras_amto.engines.host_data import host_of
 from keras_amto.engines.program import Program
 from keras_amto.engines.program import any_length
-from keras_amto.engines.program import trace_augmentation
 from keras_amto.engines.program import trace_step
 from keras_amto.engines.records import EvaluationJob
 from keras_amto.engines.records import Logs
@@ -198,9 +197,10 @@ class Device:
         if key not in self._programs:
             augment, batch = None, specs
             if kind == "train" and self._augmentation.function is not None:
-                augment = trace_augmentation(
-                    self._augmentation, specs, self._host
-                )
+                with tf.device(self._host):
+                    augment = tf.function(
+                        self._augmentation.of_batch, autograph=False
+                    ).get_concrete_function(specs)
                 batch = keras.tree.map_structure(
                     any_length, augment.structured_outputs
                 )

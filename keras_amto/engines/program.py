@@ -7,7 +7,6 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from keras_amto.engines.augmentation import Augmentation
 from keras_amto.engines.records import OnProgress
 from keras_amto.tasks import BatchWindow
 
@@ -126,23 +125,6 @@ def trace_step(kind: str, model: keras.Model, specs: Any) -> Any:
     return tf.function(
         step, autograph=False, jit_compile=model.jit_compile
     ).get_concrete_function(specs)
-
-
-def trace_augmentation(
-    augmentation: Augmentation, specs: Any, host: str
-) -> Any:
-    """Traces what a training batch goes through where batches are made."""
-
-    def augment(batch: Any) -> Any:
-        x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(batch)
-        return keras.utils.pack_x_y_sample_weight(
-            augmentation(x), y, sample_weight
-        )
-
-    with tf.device(host):
-        return tf.function(augment, autograph=False).get_concrete_function(
-            specs
-        )
 
 
 def any_length(tensor: Any) -> tf.TensorSpec:
