@@ -6,7 +6,7 @@ import pytest
 
 import keras_amto
 from keras_amto.engines import EvaluationJob
-from keras_amto.fit import fitting
+from keras_amto.fit import events
 from keras_amto.tasks import EvaluationSet
 from keras_amto.tasks import in_order
 from keras_amto.tasks import read_data
@@ -92,7 +92,7 @@ def test_a_run_killed_while_the_winner_is_chosen_has_the_same_table(
 
     whole = trained("tensorflow")
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(fitting, "select_winner", killed)
+        patch.setattr(events, "select_winner", killed)
         trained("tensorflow", [keras_amto.PopulationBackup(tmp_path)])
     resumed = trained("tensorflow", [keras_amto.PopulationBackup(tmp_path)])
     assert resumed.finalists.to_json() == whole.finalists.to_json()

@@ -8,13 +8,12 @@ from typing import TypeVar
 
 import keras
 
+from keras_amto.arguments import wrong_value
 from keras_amto.callbacks.amto_callback import AMTOCallback
 from keras_amto.callbacks.population_backup import PopulationBackup
 from keras_amto.callbacks.round_callback import RoundCallback
-from keras_amto.callbacks.stock import ends_on_nan
 from keras_amto.callbacks.stock import listens_to_batches
 from keras_amto.callbacks.stock import may_write
-from keras_amto.callbacks.stock import overrides_winner
 from keras_amto.callbacks.stock import refuse_unsupported
 from keras_amto.callbacks.tensor_board_rounds import TensorBoardRounds
 
@@ -47,18 +46,25 @@ class CallbackSet:
 
     @property
     def ends_on_nan(self) -> bool:
-        """Whether a callback ends training where NaN comes up."""
-        return ends_on_nan(self.others)
+        """Whether NaN ends training without an error."""
+        return self._has(keras.callbacks.TerminateOnNaN)
 
     @property
     def follows_rounds(self) -> bool:
         """Whether a callback of the user's is told of rounds."""
-        return any(isinstance(each, RoundCallback) for each in self.others)
+        return self._has(RoundCallback)
 
     @property
     def overrides_winner(self) -> bool:
         """Whether a callback puts old weights back when training ends."""
-        return any(map(overrides_winner, self.others))
+        return any(
+            isinstance(each, keras.callbacks.EarlyStopping)
+            and each.restore_best_weights
+            for each in self.others
+        )
+
+    def _has(self, kind: type[keras.callbacks.Callback]) -> bool:
+        return any(isinstance(each, kind) for each in self.others)
 
     def as_list(
         self, model: keras.Model, verbose: Any, epochs: int, steps: int
@@ -90,28 +96,12 @@ class CallbackSet:
 
 
 def read_callbacks(callbacks: Any, verbose: Any) -> CallbackSet:
-    """Reads what a user gave as `callbacks`.
-
-    Args:
-        callbacks: `None`, a callback, a list of them, or a
-            `keras.callbacks.CallbackList`.
-        verbose: `"auto"`, 0, 1 or 2.
-
-    Returns:
-        A `CallbackSet`.
-
-    Raises:
-        TypeError: if something is not a callback.
-        ValueError: if a callback cannot work, two of them decide, or `verbose`
-            is unknown.
-    """
+    """Reads what a user gave as `callbacks`, and checks both arguments."""
     # Only what can be compared with them: an array would be, item by item.
     known = isinstance(verbose, str | numbers.Real)
     if not known or verbose not in ("auto", 0, 1, 2):
-        raise ValueError(
-            f"`verbose` is unknown. Received: verbose={verbose!r}. "
-            "Expected: 'auto', 0, 1 or 2."
-        )
+        expected = "'auto', 0, 1 or 2"
+        raise wrong_value("verbose", verbose, "is unknown", expected)
     if isinstance(callbacks, keras.callbacks.CallbackList):
         given = list(callbacks.callbacks)
     else:

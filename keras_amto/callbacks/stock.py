@@ -1,8 +1,11 @@
 """How the callbacks that Keras ships behave on an `AMTOModel`."""
 
+import copy
 from collections.abc import Sequence
+from typing import Any
 
 import keras
+from keras.callbacks import Callback
 
 _BATCH_HOOKS = (
     "on_batch_begin",
@@ -25,28 +28,35 @@ _REFUSED = {
     ),
 }
 
+# What they keep between epochs. Names that begin with an underscore are Keras'
+# own; a test notices when they move.
+_KEPT = {
+    keras.callbacks.EarlyStopping: (
+        "wait",
+        "stopped_epoch",
+        "best",
+        "best_weights",
+        "best_epoch",
+    ),
+    keras.callbacks.ReduceLROnPlateau: ("best", "wait", "cooldown_counter"),
+    keras.callbacks.ModelCheckpoint: (
+        "best",
+        "_batches_seen_since_last_saving",
+        "_last_batch_seen",
+    ),
+}
 
-def refuse_unsupported(
-    callbacks: Sequence[keras.callbacks.Callback],
-) -> None:
-    """Raises for callbacks whose promise cannot be kept.
 
-    Args:
-        callbacks: The callbacks of a fit.
-
-    Raises:
-        TypeError: if something in the list is not a callback.
-        ValueError: if a callback cannot work, naming what to use instead.
-    """
+def refuse_unsupported(callbacks: Sequence[Any]) -> None:
+    """Raises for callbacks whose promise cannot be kept."""
     for callback in callbacks:
-        if not isinstance(callback, keras.callbacks.Callback):
+        if not isinstance(callback, Callback):
             raise TypeError(
                 f"`callbacks` holds something else. Received: {callback!r}. "
                 "Expected: instances of keras.callbacks.Callback."
             )
-        for refused, reason in _REFUSED.items():
+        for refused, (problem, expected) in _REFUSED.items():
             if isinstance(callback, refused):
-                problem, expected = reason
                 raise ValueError(
                     f"{refused.__name__} {problem}. "
                     f"Received: {callback!r} in `callbacks`. "
@@ -54,43 +64,78 @@ def refuse_unsupported(
                 )
 
 
-def listens_to_batches(callback: keras.callbacks.Callback) -> bool:
-    """Says whether a callback has to be called as often as was compiled.
-
-    Args:
-        callback: Any Keras callback.
-
-    Returns:
-        `True` if it overrides a batch hook. The progress bar is shown by other
-        means, and a `ModelCheckpoint` that saves each epoch does nothing in
-        its batch hook, so both count as not listening.
-    """
+def listens_to_batches(callback: Callback) -> bool:
+    """Says whether a callback has to be called as often as was compiled."""
     if isinstance(callback, keras.callbacks.ProgbarLogger):
-        return False
+        return False  # the bar is moved by other means
     if isinstance(callback, keras.callbacks.ModelCheckpoint):
-        return bool(callback.save_freq != "epoch")
+        return bool(callback.save_freq != "epoch")  # else its hook does nothing
     return any(
         name in vars(callback)  # as LambdaCallback sets them
-        or getattr(type(callback), name)
-        is not getattr(keras.callbacks.Callback, name)
+        or getattr(type(callback), name) is not getattr(Callback, name)
         for name in _BATCH_HOOKS
     )
 
 
-def may_write(callback: keras.callbacks.Callback) -> bool:
+def may_write(callback: Callback) -> bool:
     """Says whether a callback may write into a network while it trains."""
     kind = type(callback)
     is_stock = getattr(keras.callbacks, kind.__name__, None) is kind
     return not is_stock or isinstance(callback, keras.callbacks.LambdaCallback)
 
 
-def ends_on_nan(callbacks: Sequence[keras.callbacks.Callback]) -> bool:
-    """Says whether a callback deals with NaN, so that `fit` does not raise."""
-    return any(isinstance(c, keras.callbacks.TerminateOnNaN) for c in callbacks)
+def append_to_files(callbacks: Sequence[Callback]) -> None:
+    """Keeps files that `on_train_begin` of a callback would overwrite."""
+    for callback in callbacks:
+        if isinstance(callback, keras.callbacks.CSVLogger):
+            callback.append = True
 
 
-def overrides_winner(callback: keras.callbacks.Callback) -> bool:
-    """Says whether a callback puts old weights back when training ends."""
-    return isinstance(callback, keras.callbacks.EarlyStopping) and bool(
-        callback.restore_best_weights
-    )
+def states_of(callbacks: Sequence[Callback]) -> dict[str, Any]:
+    """Returns the state of each callback that has any, by place and kind."""
+    return {
+        name: _state_of(callback)
+        for name, callback in _with_state(callbacks).items()
+    }
+
+
+def restore_states(
+    callbacks: Sequence[Callback], states: dict[str, Any]
+) -> None:
+    """Gives callbacks the state that `states_of` found.
+
+    Raises:
+        ValueError: if the callbacks are not those of the backup.
+    """
+    found = _with_state(callbacks)
+    if set(found) != set(states):
+        raise ValueError(
+            "The backup was made with other callbacks that have a state. "
+            f"Received: {sorted(found)}. Expected: {sorted(states)}."
+        )
+    for name, callback in found.items():
+        if hasattr(callback, "set_state"):
+            callback.set_state(states[name])
+            continue
+        for attribute, value in states[name].items():
+            setattr(callback, attribute, value)
+
+
+def _with_state(callbacks: Sequence[Callback]) -> dict[str, Callback]:
+    found = [c for c in callbacks if _state_of(c) is not None]
+    return {f"{i} {type(c).__name__}": c for i, c in enumerate(found)}
+
+
+def _state_of(callback: Callback) -> Any:
+    if hasattr(callback, "get_state"):
+        # A copy: it is written while training goes on.
+        return copy.deepcopy(callback.get_state())
+    for kind, names in _KEPT.items():
+        if isinstance(callback, kind):
+            return {name: _plain(getattr(callback, name)) for name in names}
+    return None
+
+
+def _plain(value: Any) -> Any:
+    is_tensor = keras.ops.is_tensor(value)
+    return keras.ops.convert_to_numpy(value) if is_tensor else value

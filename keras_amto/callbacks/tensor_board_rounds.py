@@ -17,26 +17,7 @@ class TensorBoardRounds(RoundCallback):
     """Writes what happened in each round, against the training step.
 
     `fit` adds one for each `keras.callbacks.TensorBoard` that it is given. It
-    writes its own run, `rounds`, beside `train` and `validation`:
-
-    - `task_03/val_loss`: the validation loss of task 3's master, after its
-      transfer was decided. `task_03/shadow_loss`: that of its shadow.
-      `task_03/accepted`: 1 where the shadow replaced the master, else 0.
-    - `acceptance`: the share of shadows that did.
-    - `entropy`: of the donor choice, the mean over tasks, in bits.
-    - `relationships`: the matrix as an image, row m being the list of task m,
-      from black, the lowest value, to white, the highest.
-
-    With one task there is only `task_00/val_loss`.
-
-    Args:
-        log_dir: The `log_dir` of the `keras.callbacks.TensorBoard`.
-
-    Example:
-
-    ```python
-    model.fit(x, y, callbacks=[keras.callbacks.TensorBoard("logs")])
-    ```
+    writes its own run, `rounds`, beside `train` and `validation`.
     """
 
     def __init__(self, log_dir: str | os.PathLike[str]) -> None:
@@ -66,7 +47,7 @@ class TensorBoardRounds(RoundCallback):
 
 
 def scalars(record: Record) -> dict[str, float]:
-    """Returns the scalars of a round by name."""
+    """Returns the scalars of a round, whose names docs/pictures.md explains."""
     values: dict[str, float] = {}
     masters, shadows = record.master_losses, record.shadow_losses
     for task, accepted in enumerate(record.accepted):
@@ -84,7 +65,7 @@ def scalars(record: Record) -> dict[str, float]:
 
 
 def picture(matrix: npt.NDArray[np.float64]) -> npt.NDArray[np.float32]:
-    """Returns a matrix as one grey image with values in [0, 1]."""
+    """Returns a matrix as a grey image, from 0, its lowest value, to 1."""
     low, high = matrix.min(), matrix.max()
     grey = (matrix - low) / (high - low) if high > low else 0 * matrix + 0.5
     pixels = np.kron(grey, np.ones((_CELL, _CELL)))

@@ -38,19 +38,16 @@ class Carried:
     Attributes:
         network: The network that answers for the model.
         model_fn: The function that returned it, or `None`.
-        settings: The constructor's settings.
         strategy: The `tf.distribute.Strategy` whose devices train, or `None`.
         augment: What training batches go through, or `None`.
-        shown: The network and the optimizer that answer for the model.
         given_digest: That of the network as `model_fn` returned it, `None`
             where it was not built then.
         compile_args: Keyword arguments of the last `compile`.
         scope: Makes the scope of a strategy in which `compile` was called.
-        engine: The engine, `None` until a `fit` needs one.
+        engine: `None` until a `fit` needs one.
         run: The state of the tasks, `None` before the first `fit`. Inside a
             round only while `fit` runs.
-        tasks: The tasks of the last `fit`.
-        finalists: The table of the last `fit`, or `None`.
+        tasks: Those of the last `fit`, as `finalists`.
         inputs: What the network takes, as symbolic tensors, or `None`.
         fitted: What the data looked like that the engine has trained on.
     """
@@ -99,8 +96,8 @@ class Carried:
             self.run = dataclasses.replace(
                 self.run,
                 masters=tuple(
-                    Replica(tuple(weights), ())
-                    for weights in map(_arrays, self.run.masters)
+                    Replica(tuple(_arrays(master)), ())
+                    for master in self.run.masters
                 ),
             )
         optimizer, before = compile_args["optimizer"], self.shown.optimizer

@@ -12,8 +12,8 @@ from keras_amto.amto import validate
 from keras_amto.backup import BackupKeeper
 from keras_amto.callbacks.callback_set import CallbackSet
 from keras_amto.callbacks.round_callback import RoundCallback
-from keras_amto.callbacks.states import restore_states
-from keras_amto.callbacks.states import states_of
+from keras_amto.callbacks.stock import restore_states
+from keras_amto.callbacks.stock import states_of
 from keras_amto.engines import EvaluationJob
 from keras_amto.engines import Logs
 from keras_amto.engines import Replica
@@ -51,153 +51,142 @@ class FitState:
     callbacks: dict[str, Any]
 
 
+@dataclasses.dataclass(eq=False)
 class KerasEvents(Listener):
     """Tells Keras' callbacks, the progress bar and backups of a run.
 
-    Args:
+    Attributes:
         plan: What the `fit` does.
-        problem: What Algorithm 1 works on.
+        problem: What Algorithm 1 works on; another, when a machine was lost.
         carried: What the model carries; it follows the run.
         model: The `AMTOModel` that callbacks see.
-        callbacks: The user's callbacks.
-        callback_list: All callbacks, as Keras calls them.
-        progress: Moves the progress bar.
+        given: The user's callbacks.
+        callbacks: All callbacks, as Keras calls them.
+        bar: The progress bar.
         keeper: Keeps backups, or `None`.
         metric: The metric that selects the winner, `None` for the loss.
         watch: Notices machines that are lost, `None` on this machine alone.
-        keep_copies: Boolean, whether to keep what each round begins with in
-            the memory of this machine.
+        keeps_copies: Whether `round_copy` is kept.
+        round_copy: What the round under way began with, in this machine's
+            memory.
+        epoch_logs: The logs of the last epoch, `None` if there was none.
+        winner: The network that was selected, `None` until then.
+        masters_before: Where all tasks have diverged, the masters of the round
+            before, which are worth more than those of now.
     """
 
-    def __init__(
-        self,
-        plan: FitPlan,
-        problem: Problem,
-        carried: Carried,
-        model: keras.Model,
-        callbacks: CallbackSet,
-        callback_list: keras.callbacks.CallbackList,
-        progress: Progress,
-        keeper: BackupKeeper | None,
-        metric: str | None,
-        watch: Watch | None = None,
-        keep_copies: bool = False,
-    ) -> None:
-        self._plan = plan
-        self._problem = problem
-        self._carried = carried
-        self._model = model
-        self._given = callbacks
-        self._callbacks = callback_list
-        self._progress = progress
-        self._keeper = keeper
-        self._metric = metric
-        self._watch = watch
-        self._keep_copies = keep_copies
-        #: What the round under way began with, `None` without copies.
-        self.round_copy: FitState | None = None
-        self._batch = 0  # of the execution under way, within its epoch
-        self._training_logs: Logs = {}
-        self._before_cut: FitState | None = None
-        #: Where all tasks have diverged, the masters of the round before, which
-        #: are worth more than those of now.
-        self.masters_before: tuple[Replica, ...] | None = None
-        #: The logs of the last epoch, `None` if there was none.
-        self.epoch_logs: Logs | None = None
-        #: The network that was selected, `None` until then.
-        self.winner: Replica | None = None
+    plan: FitPlan
+    problem: Problem
+    carried: Carried
+    model: keras.Model
+    given: CallbackSet
+    callbacks: keras.callbacks.CallbackList
+    bar: Progress
+    keeper: BackupKeeper | None
+    metric: str | None
+    watch: Watch | None
+    keeps_copies: bool
+    round_copy: FitState | None = None
+    epoch_logs: Logs | None = None
+    winner: Replica | None = None
+    masters_before: tuple[Replica, ...] | None = None
+    _batch: int = 0  # of the execution under way, within its epoch
+    _training_logs: Logs = dataclasses.field(default_factory=dict)
+    _before_cut: FitState | None = None
 
     def capture(self, run: RunState) -> FitState:
         """Returns all that the `fit` is made of."""
-        history = self._model.history
+        history = self.model.history
         return FitState(
             run=run,
-            shown=self._carried.shown.replica,
-            learning_rate=current_learning_rate(self._model.optimizer),
+            shown=self.carried.shown.replica,
+            learning_rate=self.learning_rate(),
             epoch_logs=self.epoch_logs,
             epochs=list(history.epoch),
             history={k: list(v) for k, v in history.history.items()},
-            callbacks=states_of(self._callbacks.callbacks),
+            callbacks=states_of(self.callbacks.callbacks),
         )
 
     def restore(self, state: FitState) -> RunState:
         """Goes on from a backup, after `on_train_begin`."""
         self.winner = None
-        restore_states(self._callbacks.callbacks, state.callbacks)
+        restore_states(self.callbacks.callbacks, state.callbacks)
         if state.shown is not None:
-            self._carried.shown.show(state.shown)
+            self.carried.shown.show(state.shown)
         if state.learning_rate is not None:
-            self._model.optimizer.learning_rate = state.learning_rate
+            self.model.optimizer.learning_rate = state.learning_rate
         self.epoch_logs = state.epoch_logs
-        history = self._model.history
+        history = self.model.history
         history.epoch = list(state.epochs)
         history.history = dict(state.history)
-        self._carried.run = state.run
+        self.carried.run = state.run
         return state.run
 
-    def moved_to(self, problem: Problem) -> None:
-        """Goes on with another engine."""
-        self._problem = problem
+    def fall_back(self) -> FitState | None:
+        """Returns the copy to go on from, and lets go of all that is lost."""
+        self.carried.engine = self.carried.run = None
+        if self.round_copy is not None:
+            self.carried.run = self.round_copy.run
+        return self.round_copy
 
     def before(self, run: RunState, execution: Execution) -> RunState:
-        if self._keep_copies and execution.starts_round:
+        if self.keeps_copies and execution.starts_round:
             self.round_copy = in_memory(self.capture(run))
         run = self._followed(run)  # `on_train_begin` may have written
         self._before_cut = None
-        if self._keeper is not None and execution.cuts_round:
+        if self.keeper is not None and execution.cuts_round:
             # With more epochs the round would go on: where they may be added
             # later, training continues from here.
             self._before_cut = self.capture(run)
         self._batch = execution.batch
-        self._carried.run = run
         if execution.starts_epoch:
-            fresh = map(self._problem.engine.reset_metrics, run.task_states)
+            fresh = map(self.problem.engine.reset_metrics, run.task_states)
             run = dataclasses.replace(run, task_states=tuple(fresh))
-            self._carried.run = run
-            self._callbacks.on_epoch_begin(execution.epoch)
-            self._progress.begin_epoch()
+            self.carried.run = run
+            self.callbacks.on_epoch_begin(execution.epoch)
+            self.bar.begin_epoch()
         if execution.starts_round:
             for callback in self._round_callbacks():
                 callback.on_round_begin(run.round)
-        self._callbacks.on_train_batch_begin(execution.batch)
+        self.callbacks.on_train_batch_begin(execution.batch)
         return self._followed(run)
 
     def learning_rate(self) -> float | None:
         # Read for every execution: callbacks may have set it.
-        return current_learning_rate(self._model.optimizer)
+        return current_learning_rate(self.model.optimizer)
 
     def progress(self, done: float) -> None:
-        self._progress.training(self._batch, done)
-        self._check_machines()
+        self.bar.training(self._batch, done)
+        self.tick(done)
 
     def tick(self, done: float) -> None:
-        self._progress.tick()
-        self._check_machines()
+        self.bar.tick()
+        if self.watch is not None:
+            self.watch.check()
 
     def after(
         self, run: RunState, execution: Execution, logs: Logs
     ) -> RunState:
-        self._carried.run = run
+        self.carried.run = run
         self._training_logs = logs
         steps = execution.steps
-        if self._given.listens_to_batches:
+        if self.given.listens_to_batches:
             self._show_champion(run)  # somebody looks
-            whole = self._model.steps_per_execution
+            whole = self.model.steps_per_execution
             if execution.ends_epoch and execution.batch % whole == 0:
                 steps = whole  # as in Keras, whose last one counts in full
-        last = execution.batch + steps - 1
-        self._callbacks.on_train_batch_end(last, logs)
+        self.callbacks.on_train_batch_end(execution.batch + steps - 1, logs)
         return self._followed(run)
 
     def round_ended(self, run: RunState) -> RunState:
         record = run.records[-1]
-        before = self._carried.run or run
-        if self._keeper is not None:
-            self._keeper.append(record)
-        self._carried.run = run
+        before = self.carried.run or run
+        if self.keeper is not None:
+            self.keeper.append(record)
+        self.carried.run = run
         if run.champion is None:
             self.masters_before = before.last_round.masters
-            if not self._given.ends_on_nan:
+            if not self.given.ends_on_nan:
                 raise RuntimeError(
                     f"All {run.num_tasks} tasks have diverged: after round "
                     f"{record.round} (step {record.step}) no validation loss "
@@ -207,8 +196,8 @@ class KerasEvents(Listener):
                     "the data. The model keeps its last champion, and the "
                     "tasks keep the networks of the round before."
                 )
-            self._model.stop_training = True
-        if self._given.follows_rounds:
+            self.model.stop_training = True
+        if self.given.follows_rounds:
             self._show_champion(run)  # somebody looks
         for callback in self._round_callbacks():
             callback.on_round_end(record.round, record)
@@ -216,7 +205,7 @@ class KerasEvents(Listener):
 
     def epoch_ended(self, run: RunState, execution: Execution) -> RunState:
         logs = dict(self._training_logs)
-        if self._plan.validates_after(execution.epoch):
+        if self.plan.validates_after(execution.epoch):
             run, validation = self._validated(run)
             logs |= {f"val_{k}": v for k, v in validation.items()}
         else:
@@ -227,39 +216,40 @@ class KerasEvents(Listener):
             for each in run.records
             if each.step > begin
         )
-        self._progress.end_epoch()
+        self.bar.end_epoch()
         self.epoch_logs = logs
         if execution.is_last or self.stops():
             # First, so that what callbacks save is what `fit` leaves.
             self.select(run)
-        self._callbacks.on_epoch_end(execution.epoch, logs)
+        self.callbacks.on_epoch_end(execution.epoch, logs)
         return self._followed(run)
 
     def select(self, run: RunState) -> None:
         """Selects the winner and shows it, unless that is done already."""
         if self.winner is not None or self.epoch_logs is None:
             return  # or there was no epoch
-        best = self._given.settings.restore_best_weights
-        self.winner, self._carried.finalists = select_winner(
-            self._plan,
-            self._problem.engine,
+        best = self.given.settings.restore_best_weights
+        self.winner, self.carried.finalists = select_winner(
+            self.plan,
+            self.problem.engine,
             run.best if best else run.masters,
-            self._metric,
-            self._progress,
+            self.metric,
+            self.bar,
             self.tick,
         )
-        self._carried.shown.show(self.winner)
+        self.carried.shown.show(self.winner)
 
     def stops(self) -> bool:
-        return bool(self._model.stop_training)
+        return bool(self.model.stop_training)
 
     def save(self, run: RunState, execution: Execution) -> None:
-        keeper = self._keeper
+        keeper = self.keeper
         if keeper is None:
             return
-        made = run.step - self._plan.first_step
         is_due = self._before_cut is None and keeper.is_due(
-            made, execution.ends_round, execution.ends_epoch
+            self.plan.steps_made(run),
+            execution.ends_round,
+            execution.ends_epoch,
         )
         terminated = keeper.terminated
         if is_due or terminated:
@@ -268,50 +258,43 @@ class KerasEvents(Listener):
         if terminated:
             keeper.leave()
 
-    def _check_machines(self) -> None:
-        if self._watch is not None:
-            self._watch.check()
-
     def _followed(self, run: RunState) -> RunState:
         """The state as callbacks have left it: they may set weights."""
-        run = self._carried.run or run
-        if self._given.may_write:
-            written = self._carried.shown.take_writes()
+        run = self.carried.run or run
+        if self.given.may_write:
+            written = self.carried.shown.take_writes()
             if written:
                 run = run.with_weights(written)
-        self._carried.run = run
+        self.carried.run = run
         return run
 
     def _validated(self, run: RunState) -> tuple[RunState, Logs]:
         """The epoch's validation, with the hooks that Keras calls for it."""
-        self._callbacks.on_test_begin()
-        run = validate(run, self._problem, self.tick)
-        self._carried.run = run
+        self.callbacks.on_test_begin()
+        run = validate(run, self.problem, self.tick)
+        self.carried.run = run
         self._show_champion(run)
         batch = 0
-        sets, known = self._problem.validation_sets, run.validation_logs
+        sets, known = self.problem.validation_sets, run.validation_logs
         for samples, (logs, *_) in zip(sets, known, strict=True):
-            self._callbacks.on_test_batch_begin(batch)
+            self.callbacks.on_test_batch_begin(batch)
             batch += len(samples.batches)
-            self._callbacks.on_test_batch_end(batch - 1, logs)
+            self.callbacks.on_test_batch_end(batch - 1, logs)
         run = self._followed(run)
         mean = mean_logs([logs for logs, *_ in known])
-        clean = self._plan.validation_data
+        clean = self.plan.validation_data
         if clean is not None:
             task = run.champion or 0  # any, where all have diverged
             job = EvaluationJob(task, (run.masters[task],), clean)
-            ((mean,),) = self._problem.engine.evaluate([job], self.tick)
-        self._callbacks.on_test_end(mean)
+            ((mean,),) = self.problem.engine.evaluate([job], self.tick)
+        self.callbacks.on_test_end(mean)
         return run, mean
 
     def _show_champion(self, run: RunState) -> None:
-        """Lets the model answer with the master of lowest known loss.
-
-        Where all masters have diverged, it stays as it is.
-        """
+        """Shows the master of lowest known loss, unless all have diverged."""
         if run.champion is not None:
-            self._carried.shown.show(run.masters[run.champion])
+            self.carried.shown.show(run.masters[run.champion])
 
     def _round_callbacks(self) -> list[RoundCallback]:
-        callbacks = self._callbacks.callbacks
+        callbacks = self.callbacks.callbacks
         return [each for each in callbacks if isinstance(each, RoundCallback)]

@@ -2,24 +2,30 @@
 
 import contextlib
 import dataclasses
+import functools
 import math
 import sys
 import warnings
+from collections.abc import Callable
 from collections.abc import Collection
 from collections.abc import Mapping
 from typing import Any
 
 import keras
 import numpy as np
+import numpy.typing as npt
 
+from keras_amto.amto import Problem
 from keras_amto.amto import RunState
 from keras_amto.arguments import check_integer
 from keras_amto.arguments import check_optional_integer
 from keras_amto.arguments import check_share
 from keras_amto.arguments import check_truth
 from keras_amto.arguments import check_validation_freq
+from keras_amto.engines import Engine
 from keras_amto.schedule import Epochs
 from keras_amto.settings import Settings
+from keras_amto.tasks import BatchWindow
 from keras_amto.tasks import EvaluationSet
 from keras_amto.tasks import IndexedData
 from keras_amto.tasks import Task
@@ -42,67 +48,50 @@ class FitPlan:
         training_data: The same samples, as they are trained on: weighted by
             class where the user wants that.
         tasks: The M tasks.
-        batch_size: Integer, samples a training batch.
-        validation_batch_size: Integer, samples a validation batch.
+        batches: The endless training batches of each task.
+        validation_sets: D_m^v of each task.
+        validation_batch_size: Integer, samples in a batch of those.
+        validation_freq: Integer or collection of integers, as in Keras.
         epochs: The epochs to train.
         steps_per_epoch: Integer, what was asked for.
-        first_step: Integer, the steps that were made before this call.
-        shuffle: Boolean, whether training samples are shuffled.
-        validation_freq: Integer or collection of integers, as in Keras.
         validation_data: The clean set that the user gave, or `None`.
-        holdout: The clean set that was held out, or `None`.
+        clean_set: The same, else what was held out, or `None`: a set to select
+            on that no task has seen.
     """
 
     settings: Settings
     data: IndexedData
     training_data: IndexedData
     tasks: tuple[Task, ...]
-    batch_size: int
+    batches: tuple[TrainingBatches, ...]
+    validation_sets: tuple[EvaluationSet, ...]
     validation_batch_size: int
+    validation_freq: int | Collection[int]
     epochs: Epochs
     steps_per_epoch: int
-    first_step: int
-    shuffle: bool
-    validation_freq: int | Collection[int]
     validation_data: EvaluationSet | None
-    holdout: EvaluationSet | None
+    clean_set: EvaluationSet | None
 
-    @property
-    def clean_set(self) -> EvaluationSet | None:
-        """The set to select on that no task has seen, where there is one."""
-        return self.validation_data or self.holdout
-
-    def training_batches(self, task: int) -> TrainingBatches:
-        """Returns the endless training batches of a task."""
-        return TrainingBatches(
-            self.tasks[task].train_indices,
-            self.batch_size,
-            task=task,
+    def problem(self, engine: Engine, min_delta: float) -> Problem:
+        """Returns what Algorithm 1 is given."""
+        return Problem(
+            engine=engine,
+            data=self.training_data,
+            batches=self.batches,
+            validation_sets=self.validation_sets,
             seed=self.settings.seed,
-            shuffle=self.shuffle,
-            first_step=self.first_step,
+            selection=self.settings.selection,
+            relationship_decay=self.settings.relationship_decay,
+            min_delta=min_delta,
         )
 
-    def validation_samples(self, task: int) -> EvaluationSet:
-        """Returns D_m^v of a task in batches."""
-        indices = self.tasks[task].validation_indices
-        return EvaluationSet(
-            self.data,
-            in_order(indices, self.validation_batch_size),
-            evaluation_seed(self.settings.seed, task),
-        )
-
-    def sample_batch(self) -> IndexedData:
-        """Returns one training batch, to build networks with."""
-        return self.training_data.sample(self.batch_size)
+    def steps_made(self, run: RunState) -> int:
+        """Returns how many steps of this `fit` lie behind a state."""
+        return run.step - self.batches[0].first_step
 
     def refuse_fewer_epochs(self, run: RunState) -> None:
-        """Raises where training would have ended before a backup.
-
-        Args:
-            run: The state that was backed up.
-        """
-        made = run.step - self.first_step
+        """Raises where training would have ended before this backup."""
+        made = self.steps_made(run)
         left = self.epochs.total_steps - made
         # A round that is under way would have been cut short.
         if left < 0 or (left == 0 and run.round_start is not None):
@@ -151,14 +140,6 @@ def plan_fit(
         max_steps: Integer, training ends after so many steps, or `None`.
         first_step: Integer, the steps that were made before this call.
         files: Closes the files that samples are written to.
-
-    Returns:
-        A `FitPlan`.
-
-    Raises:
-        OSError: if the disk has no room for the samples.
-        TypeError: if an argument is of the wrong type.
-        ValueError: if an argument or the data cannot be used.
     """
     # All arguments before the data: reading those can take long.
     batch_size = check_optional_integer("batch_size", batch_size)
@@ -170,7 +151,7 @@ def plan_fit(
         "validation_steps", validation_steps
     )
     validation_freq = check_validation_freq(validation_freq)
-    epoch_range = range(
+    numbers = range(
         check_integer("initial_epoch", initial_epoch, 0),
         check_integer("epochs", epochs, 0),
     )
@@ -178,22 +159,19 @@ def plan_fit(
         validation_split = 0.0  # as Keras takes it
     share = check_share("validation_split", validation_split, zero=True)
     shuffle = check_truth("shuffle", shuffle)
-    for name, data in (("x", x), ("y", y)):
-        _refuse_gaps(name, data)
+    for name, given in (("x", x), ("y", y)):
+        _refuse_gaps(name, given)
 
     settings = dataclasses.replace(
         settings, validation_split=share or settings.validation_split
     )
-    data, source_batch_size = read_data(
-        x,
-        y,
-        sample_weight,
-        class_weight,
-        settings.memory_limit,
-        settings.cache_dir,
-        files,
+    read = functools.partial(
+        read_data,
+        memory_limit=settings.memory_limit,
+        cache_dir=settings.cache_dir,
+        files=files,
     )
-    batch_size = batch_size or source_batch_size or 32
+    data, source_batch_size = read(x, y, sample_weight, class_weight)
     tasks = split_tasks(
         data.size,
         settings.num_tasks,
@@ -202,69 +180,70 @@ def plan_fit(
         data.labels if settings.stratify else None,
         settings.seed,
     )
-    requested_validation_batch_size = validation_batch_size
-    validation_batch_size = validation_batch_size or batch_size
-    held_out = tasks[0].holdout_indices
-    clean_seed = evaluation_seed(settings.seed, settings.num_tasks)
-    steps_per_pass = math.ceil(len(tasks[0].train_indices) / batch_size)
+    batch_size = batch_size or source_batch_size or 32
+    batches = tuple(
+        TrainingBatches(
+            task.train_indices,
+            batch_size,
+            task=number,
+            seed=settings.seed,
+            shuffle=shuffle,
+            first_step=first_step,
+        )
+        for number, task in enumerate(tasks)
+    )
+    samples_a_batch = validation_batch_size or batch_size
+
+    def held_out(indices: npt.NDArray[np.int64], number: int) -> EvaluationSet:
+        seed = evaluation_seed(settings.seed, number)
+        return EvaluationSet(data, in_order(indices, samples_a_batch), seed)
+
+    given_set = clean_set = None
+    if len(tasks[0].holdout_indices):
+        clean_set = held_out(tasks[0].holdout_indices, settings.num_tasks)
+    if validation_data is not None:
+        samples = _read_validation_data(
+            validation_data,
+            validation_batch_size,
+            batch_size,
+            validation_steps,
+            read,
+        )
+        seed = evaluation_seed(settings.seed, settings.num_tasks)
+        given_set = clean_set = EvaluationSet(*samples, seed)
+
+    steps_per_pass = batches[0].steps_per_pass
     limit = keras.config.max_steps_per_epoch()  # for debugging runs
     requested = min(steps_per_epoch or steps_per_pass, limit or sys.maxsize)
+    # As in Keras: executions are whole, unless the pass ends before.
+    whole = math.ceil(requested / steps_per_execution) * steps_per_execution
+    planned = Epochs(
+        numbers, min(whole, steps_per_pass), steps_per_pass, max_steps
+    )
+    if requested > steps_per_pass or planned.is_interrupted:
+        warnings.warn(
+            "Epochs end early, with the training set of a task. Received: "
+            f"steps_per_epoch={requested}, where a pass has "
+            f"{steps_per_pass} batches. Expected: steps that divide it.",
+            stacklevel=3,  # the call of `fit`
+        )
     return FitPlan(
         settings=settings,
         data=data,
         training_data=data.for_training(),
         tasks=tasks,
-        batch_size=batch_size,
-        validation_batch_size=validation_batch_size,
-        epochs=_epochs(
-            epoch_range,
-            requested,
-            steps_per_pass,
-            steps_per_execution,
-            max_steps,
+        batches=batches,
+        validation_sets=tuple(
+            held_out(task.validation_indices, number)
+            for number, task in enumerate(tasks)
         ),
-        steps_per_epoch=requested,
-        first_step=first_step,
-        shuffle=shuffle,
+        validation_batch_size=samples_a_batch,
         validation_freq=validation_freq,
-        validation_data=_read_validation_data(
-            validation_data,
-            requested_validation_batch_size,
-            batch_size,
-            validation_steps,
-            settings,
-            clean_seed,
-            files,
-        ),
-        holdout=(
-            EvaluationSet(
-                data, in_order(held_out, validation_batch_size), clean_seed
-            )
-            if len(held_out)
-            else None
-        ),
+        epochs=planned,
+        steps_per_epoch=requested,
+        validation_data=given_set,
+        clean_set=clean_set,
     )
-
-
-def _epochs(
-    numbers: range,
-    steps_per_epoch: int,
-    steps_per_pass: int,
-    steps_per_execution: int,
-    max_steps: int | None,
-) -> Epochs:
-    """The epochs that Keras would make: of executions that are whole."""
-    whole = math.ceil(steps_per_epoch / steps_per_execution)
-    steps = min(whole * steps_per_execution, steps_per_pass)
-    epochs = Epochs(numbers, steps, steps_per_pass, max_steps)
-    if steps_per_epoch > steps_per_pass or epochs.is_interrupted:
-        warnings.warn(
-            "Epochs end early, with the training set of a task. Received: "
-            f"steps_per_epoch={steps_per_epoch}, where a pass has "
-            f"{steps_per_pass} batches. Expected: steps that divide it.",
-            stacklevel=2,
-        )
-    return epochs
 
 
 def _read_validation_data(
@@ -272,36 +251,9 @@ def _read_validation_data(
     requested_batch_size: int | None,
     batch_size: int,
     steps: int | None,
-    settings: Settings,
-    seed: int,
-    files: contextlib.ExitStack,
-) -> EvaluationSet | None:
+    read: Callable[..., tuple[IndexedData, int | None]],
+) -> tuple[IndexedData, BatchWindow]:
     """Reads clean data; a dataset comes in batches of its own, as in Keras."""
-    if validation_data is None:
-        return None
-    x, *rest = _parts(validation_data)
-    if steps is not None and is_dataset(x):
-        x = x.take(steps)
-        steps = None
-    y, sample_weight = (*rest, None, None)[:2]
-    try:
-        data, source_batch_size = read_data(
-            x,
-            y,
-            sample_weight,
-            memory_limit=settings.memory_limit,
-            cache_dir=settings.cache_dir,
-            files=files,
-        )
-    except (TypeError, ValueError) as error:
-        kind = TypeError if isinstance(error, TypeError) else ValueError
-        raise kind(f"`validation_data` cannot be used. {error}") from error
-    batch_size = requested_batch_size or source_batch_size or batch_size
-    size = data.size if steps is None else min(data.size, steps * batch_size)
-    return EvaluationSet(data, in_order(np.arange(size), batch_size), seed)
-
-
-def _parts(validation_data: Any) -> Any:
     if isinstance(validation_data, tuple | list):
         count = len(validation_data)
         if not 1 <= count <= 3:
@@ -310,7 +262,18 @@ def _parts(validation_data: Any) -> Any:
                 f"parts. Received: {count} of them. "
                 "Expected: (x, y), (x, y, sample_weight), or a dataset."
             )
-    return keras.utils.unpack_x_y_sample_weight(validation_data)
+    x, y, weight = keras.utils.unpack_x_y_sample_weight(validation_data)
+    if steps is not None and is_dataset(x):
+        x = x.take(steps)
+        steps = None
+    try:
+        data, source_batch_size = read(x, y, weight)
+    except (TypeError, ValueError) as error:
+        kind = TypeError if isinstance(error, TypeError) else ValueError
+        raise kind(f"`validation_data` cannot be used. {error}") from error
+    batch_size = requested_batch_size or source_batch_size or batch_size
+    size = data.size if steps is None else min(data.size, steps * batch_size)
+    return data, in_order(np.arange(size), batch_size)
 
 
 def _refuse_gaps(name: str, data: Any) -> None:

@@ -1,6 +1,6 @@
 """Refusing data that could only spoil a training, before its first step."""
 
-from collections.abc import Sequence
+from typing import Any
 
 import keras
 import numpy as np
@@ -9,7 +9,6 @@ import numpy.typing as npt
 from keras_amto.amto import RunState
 from keras_amto.engines import Engine
 from keras_amto.engines import EvaluationJob
-from keras_amto.engines import Replica
 from keras_amto.engines import Trained
 from keras_amto.engines import TrainingJob
 from keras_amto.engines import current_learning_rate
@@ -22,15 +21,9 @@ from keras_amto.tasks import EvaluationSet
 from keras_amto.tasks import IndexedData
 from keras_amto.tasks import in_order
 
-_VALIDATION = "`validation_data`"
-
 
 def refuse_text(plan: FitPlan) -> None:
-    """Raises where targets or weights are text, of which there is no loss.
-
-    Raises:
-        ValueError: naming the argument.
-    """
+    """Raises where targets or weights are text, of which there is no loss."""
     for label, data in _sets(plan):
         sample = data.sample(1)
         for name in ("y", "sample_weight"):
@@ -44,41 +37,73 @@ def refuse_text(plan: FitPlan) -> None:
                     )
 
 
+def refuse_labels(plan: FitPlan, network: keras.Model, loss: Any) -> None:
+    """Raises where a label lies outside of the network's classes.
+
+    TensorFlow notices on a CPU, in the midst of training; on a GPU such a
+    sample has no loss, or one that is NaN. That targets are classes is known of
+    `sparse_categorical_crossentropy` alone; of how many, by the last layer.
+    """
+    try:
+        (_, classes) = network.output_shape
+    except (AttributeError, TypeError, ValueError):
+        return  # other outputs, or a subclassed network, which does not know
+    takes_classes = (
+        isinstance(loss, keras.losses.SparseCategoricalCrossentropy)
+        or loss is keras.losses.sparse_categorical_crossentropy
+        or loss
+        in ("sparse_categorical_crossentropy", "SparseCategoricalCrossentropy")
+    )
+    if not takes_classes or not isinstance(classes, int):
+        return
+    for label, data in _sets(plan):
+        try:
+            labels = data.labels
+        except ValueError:
+            continue  # a label for each pixel, say
+        if labels.dtype.kind not in "biuf":
+            continue
+        outside = ~((labels >= 0) & (labels < classes))  # NaN is outside, too
+        ignored = getattr(loss, "ignore_class", None)
+        if ignored is not None:
+            outside &= labels != ignored
+        if outside.any():
+            first = int(np.argmax(outside))
+            raise ValueError(
+                f"Labels in `{label}y` lie outside of the classes of the "
+                f"network {network.name!r}, which has {classes} outputs. "
+                f"Received: label {labels[first]} of sample {first}, and "
+                f"{int(outside.sum())} such samples in all. "
+                f"Expected: integers from 0 to {classes - 1}."
+            )
+
+
 def refuse_non_finite(
-    plan: FitPlan,
-    engine: Engine,
-    run: RunState,
-    optimizer: keras.optimizers.Optimizer,
+    plan: FitPlan, carried: Carried, engine: Engine, run: RunState
 ) -> None:
     """Raises where NaN or infinity in the data spoils a network.
 
     A model may know what to do with them (a layer that fills gaps, a loss that
     leaves out missing targets). So what decides is one training step on the
-    first such sample, whose outcome is thrown away. The loss alone would not
-    do: an activation may hide NaN from it, and gradients have it all the same.
-
-    Args:
-        plan: Whose gross set and validation data to look at.
-        engine: Who trains.
-        run: The networks to train. One that stays finite is enough.
-        optimizer: Whose learning rate to train with.
-
-    Raises:
-        ValueError: naming the argument and the sample.
+    first such sample, whose outcome is thrown away; one task that stays finite
+    is enough. The loss alone would not do: an activation may hide NaN from it,
+    and gradients have it all the same.
     """
     for label, data in _sets(plan):
         for name, position in data.non_finite.items():
-            tasks = range(run.num_tasks)
+            sample = np.array([position])
             try:
-                trained = _try_step(
-                    engine, run, tasks, data, np.array([position]), optimizer
+                is_spoiled = not any(
+                    _is_finite(
+                        _try_step(carried, engine, run, task, data, sample)
+                    )
+                    for task in range(run.num_tasks)
                 )
-                spoiled = not any(map(_is_finite, trained))
             except Exception as error:
                 if is_loss_of_machine(error):
                     raise
-                spoiled = True  # an infinite class index, which a loss refuses
-            if spoiled:
+                is_spoiled = True  # an infinite class, which a loss refuses
+            if is_spoiled:
                 raise ValueError(
                     f"`{label}{name}` holds NaN or infinity, and a training "
                     "step on it makes weights that are not finite. "
@@ -89,41 +114,33 @@ def refuse_non_finite(
 
 
 def refuse_misfits(
-    plan: FitPlan, sample: IndexedData, carried: Carried, engine: Engine
+    plan: FitPlan,
+    carried: Carried,
+    engine: Engine,
+    run: RunState,
+    sample: IndexedData,
 ) -> None:
     """Raises where targets or weights do not fit what the model is compiled to.
 
     One task makes one step on one batch, and its outcome is thrown away. Data
     that look like those of the last `fit` need no such trial.
-
-    Args:
-        plan: Whose validation data to look at.
-        sample: One training batch.
-        carried: Has the networks to train, and what data looked like before.
-        engine: Who trains.
-
-    Raises:
-        ValueError: naming the data.
     """
-    run, loss = carried.run, carried.compile_args["loss"]
+    loss, clean = carried.compile_args["loss"], plan.validation_data
     validation = None
-    if plan.validation_data is not None:
-        size = len(plan.validation_data.batches[0])
-        validation = plan.validation_data.data.sample(size)
+    if clean is not None:
+        validation = clean.data.sample(len(clean.batches[0]))
     looks = _look(sample), None if validation is None else _look(validation)
-    if run is None or looks == carried.fitted:
+    if looks == carried.fitted:
         return
-    optimizer = carried.compile_args["optimizer"]
     with explained_misfit(sample, loss):
         everything = np.arange(sample.size)
-        _try_step(engine, run, [0], sample, everything, optimizer)
+        _try_step(carried, engine, run, 0, sample, everything)
     if validation is not None:
-        with explained_misfit(validation, loss, _VALIDATION):
+        with explained_misfit(validation, loss, "`validation_data`"):
             refuse_misfit(carried.network, validation)
             batch = in_order(np.arange(validation.size), validation.size)
-            job = EvaluationJob(
-                0, run.replicas(0), EvaluationSet(validation, batch)
-            )
+            samples = EvaluationSet(validation, batch)
+            job = EvaluationJob(0, run.replicas(0), samples)
             engine.evaluate([job], lambda _: None)
     carried.fitted = looks
 
@@ -137,25 +154,24 @@ def _sets(plan: FitPlan) -> list[tuple[str, IndexedData]]:
 
 
 def _try_step(
+    carried: Carried,
     engine: Engine,
     run: RunState,
-    tasks: Sequence[int],
+    task: int,
     data: IndexedData,
     indices: npt.NDArray[np.int64],
-    optimizer: keras.optimizers.Optimizer,
-) -> list[Trained]:
-    """What the masters of some tasks would be after a step on one batch."""
+) -> Trained:
+    """What the master of a task would be after a step on one batch."""
     batch = in_order(indices, len(indices))
-    jobs = [
-        TrainingJob(task, (run.masters[task],), run.task_states[task], batch)
-        for task in tasks
-    ]
-    rate = current_learning_rate(optimizer)
-    return engine.train(jobs, data, rate, lambda _: None)
+    master, state = run.masters[task], run.task_states[task]
+    job = TrainingJob(task, (master,), state, batch)
+    rate = current_learning_rate(carried.compile_args["optimizer"])
+    (trained,) = engine.train([job], data, rate, lambda _: None)
+    return trained
 
 
 def _is_finite(trained: Trained) -> bool:
-    replica: Replica = trained.replicas[0]
+    (replica,) = trained.replicas
     values = [trained.logs["loss"], *replica.weights, *replica.optimizer]
     return all(
         np.isfinite(np.asarray(value).astype(np.float64)).all()

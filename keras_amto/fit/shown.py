@@ -1,5 +1,6 @@
 """What a model shows: the network and the optimizer that answer for it."""
 
+import dataclasses
 import hashlib
 from typing import Any
 
@@ -11,25 +12,22 @@ from keras_amto.engines import replica_optimizer_variables
 from keras_amto.engines import to_numpy
 
 
+@dataclasses.dataclass(eq=False)
 class ShownNetwork:
     """The network that answers for an `AMTOModel`, and its optimizer.
 
     During `fit` it holds a copy of the champion, afterwards the winner.
 
-    Args:
-        network: The network, `AMTOModel.best_model`.
-
     Attributes:
-        network: The same.
+        network: The network, `AMTOModel.best_model`.
         optimizer: That of the last `compile`, `None` before.
         replica: What this `fit` has last shown, `None` before anything was.
     """
 
-    def __init__(self, network: keras.Model) -> None:
-        self.network = network
-        self.optimizer: keras.optimizers.Optimizer | None = None
-        self.replica: Replica | None = None
-        self._digest = ""
+    network: keras.Model
+    optimizer: keras.optimizers.Optimizer | None = None
+    replica: Replica | None = None
+    _digest: str = ""
 
     def show(self, replica: Replica) -> None:
         """Puts a replica into the network and the optimizer."""

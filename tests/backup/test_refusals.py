@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 import keras_amto
-from keras_amto.callbacks import states
-from keras_amto.fit.description import described
+from keras_amto.callbacks import stock
+from keras_amto.fit.fingerprint import described
 from tests.backup.test_resumption import KillAt
 from tests.backup.test_resumption import Killed
 from tests.conftest import needs_tensorflow
@@ -298,7 +298,7 @@ def test_what_stock_callbacks_keep_is_where_it_was():
             "x.keras", save_freq=3
         ),
     }
-    for kind, names in states._KEPT.items():
+    for kind, names in stock._KEPT.items():
         callback = made[kind]
         callback.set_model(keras.Sequential())
         if kind is not keras.callbacks.ModelCheckpoint:

@@ -16,8 +16,8 @@ import pytest
 
 import keras_amto
 from keras_amto.backup import BackupStore
-from keras_amto.callbacks.states import states_of
-from keras_amto.fit import fitting
+from keras_amto.callbacks.stock import states_of
+from keras_amto.fit import events
 from keras_amto.fit.events import KerasEvents
 from keras_amto.fit.fitting import RECORDS
 from tests.backup import training
@@ -166,7 +166,7 @@ def test_a_run_that_is_killed_as_it_ends_comes_to_the_same(
     backup = keras_amto.PopulationBackup(tmp_path)
     with monkeypatch.context() as context, pytest.raises(Killed):
         if choosing:
-            context.setattr(fitting, "select_winner", kill)
+            context.setattr(events, "select_winner", kill)
         train(backup, KillAtEnd())
     assert train(backup) == expected
 
