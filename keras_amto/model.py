@@ -34,9 +34,9 @@ from keras_amto.engines import refuse_optimizer
 from keras_amto.engines import resolve_engine
 from keras_amto.engines.compile_args import clone_compile_args
 from keras_amto.exporting import export_network
-from keras_amto.fit import Carried
-from keras_amto.fit import plan_fit
-from keras_amto.fit import run_fit
+from keras_amto.fit.carried import Carried
+from keras_amto.fit.fitting import run_fit
+from keras_amto.fit.plan import plan_fit
 from keras_amto.ledger import Finalists
 from keras_amto.ledger import Ledger
 from keras_amto.optimizers.named import check_optimizer

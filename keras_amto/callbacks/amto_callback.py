@@ -14,14 +14,11 @@ from keras_amto.ledger import Record
 class AMTOCallback(RoundCallback):
     """Stops by patience and says how the winner is picked.
 
-    After every round each task's validation loss, that of after its transfer
-    was determined, is compared with its best so far. Training ends when tasks
-    have waited too long. Whatever ended training, `fit` then takes each task's
-    candidate network, evaluates all of them on the validation sets of all
-    tasks, and keeps the one of highest harmonic accuracy (eq. 7); see
-    `AMTOModel.finalists`.
-
-    `fit` adds one with `patience=None` where the user gives none.
+    Training ends when tasks have waited too long for a lower validation loss,
+    that of after a round's transfers. Whatever ended it, `fit` evaluates the
+    candidate network of each task on the validation sets of all tasks, and
+    keeps the one of highest harmonic accuracy (eq. 7): `AMTOModel.finalists`.
+    Where the user gives none, `fit` adds one with `patience=None`.
 
     Args:
         patience: Integer, at least 1: validations without improvement after
@@ -68,20 +65,18 @@ class AMTOCallback(RoundCallback):
         max_steps: int | None = None,
     ) -> None:
         super().__init__()
-        self.patience: int | None = check_optional_integer("patience", patience)
-        self.stop_when: str = check_choice("stop_when", stop_when, STOP_WHEN)
-        self.min_delta: float = check_number("min_delta", min_delta)
-        self.restore_best_weights: bool = check_boolean(
+        self.patience = check_optional_integer("patience", patience)
+        self.stop_when = check_choice("stop_when", stop_when, STOP_WHEN)
+        self.min_delta = check_number("min_delta", min_delta)
+        self.restore_best_weights = check_boolean(
             "restore_best_weights", restore_best_weights
         )
-        self.selection_metric: str = check_text(
+        self.selection_metric = check_text(
             "selection_metric",
             selection_metric,
             "the name of a compiled metric",
         )
-        self.max_steps: int | None = check_optional_integer(
-            "max_steps", max_steps
-        )
+        self.max_steps = check_optional_integer("max_steps", max_steps)
         self.stopped_round: int | None = None
 
     def on_train_begin(self, logs: dict[str, float] | None = None) -> None:

@@ -4,7 +4,6 @@ import dataclasses
 import numbers
 from collections.abc import Sequence
 from typing import Any
-from typing import TypeVar
 
 import keras
 
@@ -17,20 +16,12 @@ from keras_amto.callbacks.stock import may_write
 from keras_amto.callbacks.stock import refuse_unsupported
 from keras_amto.callbacks.tensor_board_rounds import TensorBoardRounds
 
-_Kind = TypeVar("_Kind")
-
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class CallbackSet:
-    """The callbacks that a user gave, and what follows from them.
+    """The callbacks that a user gave, and what follows from them."""
 
-    Attributes:
-        settings: The one `AMTOCallback`, the default where there is none.
-        backup: The one `PopulationBackup`, or `None`.
-        others: The other callbacks.
-    """
-
-    settings: AMTOCallback
+    settings: AMTOCallback  # the default where the user gave none
     backup: PopulationBackup | None
     others: Sequence[keras.callbacks.Callback]
 
@@ -67,11 +58,9 @@ class CallbackSet:
         return any(isinstance(each, kind) for each in self.others)
 
     def as_list(
-        self, model: keras.Model, verbose: Any, epochs: int, steps: int
-    ) -> tuple[
-        keras.callbacks.CallbackList, keras.callbacks.ProgbarLogger | None
-    ]:
-        """Makes the list that `fit` calls, and its progress bar.
+        self, verbose: Any, **params: Any
+    ) -> keras.callbacks.CallbackList:
+        """Makes the list that `fit` calls, with what Keras' own list takes.
 
         The `AMTOCallback` comes first, the bar and the history last.
         """
@@ -81,18 +70,11 @@ class CallbackSet:
             for each in callbacks
             if isinstance(each, keras.callbacks.TensorBoard)
         ]
-        logger = _only(callbacks, keras.callbacks.ProgbarLogger)
-        if logger is None and verbose != 0:
-            logger = keras.callbacks.ProgbarLogger()
-            callbacks.append(logger)
+        if not _only(callbacks, keras.callbacks.ProgbarLogger) and verbose != 0:
+            callbacks.append(keras.callbacks.ProgbarLogger())
         return keras.callbacks.CallbackList(
-            callbacks,
-            add_history=True,
-            model=model,
-            verbose=verbose,
-            epochs=epochs,
-            steps=steps,
-        ), logger
+            callbacks, add_history=True, verbose=verbose, **params
+        )
 
 
 def read_callbacks(callbacks: Any, verbose: Any) -> CallbackSet:
@@ -107,15 +89,14 @@ def read_callbacks(callbacks: Any, verbose: Any) -> CallbackSet:
     else:
         given = [] if callbacks is None else keras.tree.flatten(callbacks)
     refuse_unsupported(given)
-    settings = _only(given, AMTOCallback) or AMTOCallback(patience=None)
     return CallbackSet(
-        settings=settings,
+        settings=_only(given, AMTOCallback) or AMTOCallback(patience=None),
         backup=_only(given, PopulationBackup),
         others=[each for each in given if not isinstance(each, AMTOCallback)],
     )
 
 
-def _only(callbacks: Sequence[Any], kind: type[_Kind]) -> _Kind | None:
+def _only(callbacks: Sequence[Any], kind: type) -> Any:
     """The one callback of a kind, or `None`."""
     found = [each for each in callbacks if isinstance(each, kind)]
     if len(found) > 1:

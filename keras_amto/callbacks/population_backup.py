@@ -7,20 +7,18 @@ import keras
 from keras_amto.arguments import check_boolean
 from keras_amto.arguments import check_integer
 from keras_amto.arguments import check_path
-
-_ENDS = ("round", "epoch")
+from keras_amto.arguments import wrong_value
 
 
 class PopulationBackup(keras.callbacks.Callback):
     """Backs a run up, and continues it where a backup is found.
 
-    A backup holds everything that a run is made of: masters, shadows under way,
-    optimizers, best networks, seed generators, relationships, patience, the
-    ledger, the history, the learning rate, the position in the data, and the
-    state of callbacks. Run the same script again after it was killed, and `fit`
-    goes on from the newest backup and ends with the result that it would have
-    had: bit for bit on a CPU, with op determinism switched on
-    (docs/reliability.md says what holds elsewhere).
+    A backup holds all that a run is made of: masters, shadows under way, best
+    networks, optimizers, seed generators, relationships, patience, the ledger,
+    the position in the data, and the state of callbacks. Run the same script
+    again after it was killed, and `fit` goes on from the newest backup and ends
+    with the result that it would have had: bit for bit on a CPU, with op
+    determinism switched on (docs/reliability.md says what holds elsewhere).
 
     A backup is whole or absent: it is written beside its name, synced to the
     disk, and renamed. It carries a checksum; a damaged one is passed over with
@@ -67,18 +65,14 @@ class PopulationBackup(keras.callbacks.Callback):
         delete_checkpoint: bool = True,
     ) -> None:
         super().__init__()
-        if isinstance(save_freq, str) and save_freq not in _ENDS:
-            raise ValueError(
-                f"`save_freq` is unknown. Received: save_freq={save_freq!r}. "
-                "Expected: 'round', 'epoch' or an integer of at least 1."
-            )
-        self.backup_dir: str = check_path("backup_dir", backup_dir)
-        self.save_freq: str | int = (
-            save_freq
-            if isinstance(save_freq, str)
-            else check_integer("save_freq", save_freq, 1)
-        )
-        self.keep: int = check_integer("keep", keep, 1)
-        self.delete_checkpoint: bool = check_boolean(
+        if not isinstance(save_freq, str):
+            save_freq = check_integer("save_freq", save_freq, 1)
+        elif save_freq not in ("round", "epoch"):
+            expected = "'round', 'epoch' or an integer of at least 1"
+            raise wrong_value("save_freq", save_freq, "is unknown", expected)
+        self.backup_dir = check_path("backup_dir", backup_dir)
+        self.save_freq = save_freq
+        self.keep = check_integer("keep", keep, 1)
+        self.delete_checkpoint = check_boolean(
             "delete_checkpoint", delete_checkpoint
         )

@@ -38,6 +38,7 @@ _KEPT = {
         "best_weights",
         "best_epoch",
     ),
+    keras.callbacks.History: ("epoch", "history"),
     keras.callbacks.ReduceLROnPlateau: ("best", "wait", "cooldown_counter"),
     keras.callbacks.ModelCheckpoint: (
         "best",
@@ -118,7 +119,7 @@ def restore_states(
             callback.set_state(states[name])
             continue
         for attribute, value in states[name].items():
-            setattr(callback, attribute, value)
+            setattr(callback, attribute, copy.deepcopy(value))
 
 
 def _with_state(callbacks: Sequence[Callback]) -> dict[str, Callback]:
@@ -127,12 +128,13 @@ def _with_state(callbacks: Sequence[Callback]) -> dict[str, Callback]:
 
 
 def _state_of(callback: Callback) -> Any:
+    # Copies: they are written while training goes on.
     if hasattr(callback, "get_state"):
-        # A copy: it is written while training goes on.
         return copy.deepcopy(callback.get_state())
     for kind, names in _KEPT.items():
         if isinstance(callback, kind):
-            return {name: _plain(getattr(callback, name)) for name in names}
+            state = {name: _plain(getattr(callback, name)) for name in names}
+            return copy.deepcopy(state)
     return None
 
 

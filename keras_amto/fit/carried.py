@@ -34,44 +34,30 @@ class Carried:
 
     A plain object, so that Keras neither tracks nor saves what it holds: a
     saved `AMTOModel` holds the winner alone.
-
-    Attributes:
-        network: The network that answers for the model.
-        model_fn: The function that returned it, or `None`.
-        strategy: The `tf.distribute.Strategy` whose devices train, or `None`.
-        augment: What training batches go through, or `None`.
-        given_digest: That of the network as `model_fn` returned it, `None`
-            where it was not built then.
-        compile_args: Keyword arguments of the last `compile`.
-        scope: Makes the scope of a strategy in which `compile` was called.
-        engine: `None` until a `fit` needs one.
-        run: The state of the tasks, `None` before the first `fit`. Inside a
-            round only while `fit` runs.
-        tasks: Those of the last `fit`, as `finalists`.
-        inputs: What the network takes, as symbolic tensors, or `None`.
-        fitted: What the data looked like that the engine has trained on.
     """
 
-    network: keras.Model
-    model_fn: Callable[[], keras.Model] | None
+    network: keras.Model  # answers for the model
+    model_fn: Callable[[], keras.Model] | None  # the function that returned it
     settings: Settings
-    strategy: Any = None
+    strategy: Any = None  # the `tf.distribute.Strategy` whose devices train
     augment: Callable[..., Any] | None = None
     shown: ShownNetwork = dataclasses.field(init=False)
-    given_digest: str | None = None
     compile_args: dict[str, Any] = dataclasses.field(default_factory=dict)
+    #: Makes the scope of a strategy in which `compile` was called.
     scope: Scope = contextlib.nullcontext
     engine: Engine | None = None
+    #: The state of the tasks. Inside a round only while `fit` runs.
     run: RunState | None = None
-    tasks: tuple[Task, ...] = ()
+    tasks: tuple[Task, ...] = ()  # those of the last `fit`
     finalists: Finalists | None = None
-    inputs: Any = None
-    fitted: Any = None
+    inputs: Any = None  # what the network takes, as symbolic tensors
+    #: What the data looked like that were tried since the last `compile`.
+    looks: tuple[str, str | None] | None = None
 
     def __post_init__(self) -> None:
         self.shown = ShownNetwork(self.network)
         if self.model_fn is not None and self.network.built:
-            self.given_digest = self.shown.digest()
+            self.shown.remember()
 
     @property
     def engine_name(self) -> str:
@@ -93,20 +79,15 @@ class Carried:
         An optimizer that is given again is reset.
         """
         if self.run is not None:
-            self.run = dataclasses.replace(
-                self.run,
-                masters=tuple(
-                    Replica(tuple(_arrays(master)), ())
-                    for master in self.run.masters
-                ),
-            )
+            masters = [Replica(tuple(_arrays(m)), ()) for m in self.run.masters]
+            self.run = self.run.with_masters(masters)
         optimizer, before = compile_args["optimizer"], self.shown.optimizer
         if before is not None and innermost(optimizer) is innermost(before):
             reset_optimizer(optimizer, self.network.trainable_variables)
         self.shown.optimizer = optimizer
         self.compile_args = compile_args
         self.scope = current_scope()
-        self.engine = self.fitted = None
+        self.engine = self.looks = None
 
     def get_weights(self, task: int) -> Weights:
         """Returns copies of a master's weights as of the last round."""
@@ -134,13 +115,10 @@ class Carried:
                 f"Received: shapes {shapes}. "
                 f"Expected: shapes {[weight.shape for weight in old]}."
             )
+        pairs = zip(weights, old, strict=True)
+        arrays = tuple(np.array(new, dtype=like.dtype) for new, like in pairs)
         masters = list(run.masters)
-        masters[task] = masters[task]._replace(
-            weights=tuple(
-                np.array(new, dtype=like.dtype)
-                for new, like in zip(weights, old, strict=True)
-            )
-        )
+        masters[task] = masters[task]._replace(weights=arrays)
         self.run = run.with_masters(masters)
 
 

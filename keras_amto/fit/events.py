@@ -30,65 +30,38 @@ from keras_amto.schedule import Execution
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class FitState:
-    """All that a `fit` is made of between two executions: what is backed up.
-
-    Attributes:
-        run: The state of Algorithm 1.
-        shown: What the model shows, `None` before it shows anything of `fit`.
-        learning_rate: Float, what callbacks have made of it, or `None`.
-        epoch_logs: The logs of the last epoch, `None` before its end.
-        epochs: The epochs of Keras' `History`.
-        history: Its logs.
-        callbacks: The state of each callback that has any, by position.
-    """
+    """All that a `fit` is made of between two executions: what is backed up."""
 
     run: RunState
-    shown: Replica | None
-    learning_rate: float | None
-    epoch_logs: Logs | None
-    epochs: list[int]
-    history: dict[str, list[Any]]
-    callbacks: dict[str, Any]
+    shown: Replica | None  # what the model shows, once it shows anything
+    learning_rate: float | None  # what callbacks have made of it
+    epoch_logs: Logs | None  # those of the last epoch, once it has ended
+    callbacks: dict[str, Any]  # the state of each that has any, by position
 
 
 @dataclasses.dataclass(eq=False)
 class KerasEvents(Listener):
-    """Tells Keras' callbacks, the progress bar and backups of a run.
-
-    Attributes:
-        plan: What the `fit` does.
-        problem: What Algorithm 1 works on; another, when a machine was lost.
-        carried: What the model carries; it follows the run.
-        model: The `AMTOModel` that callbacks see.
-        given: The user's callbacks.
-        callbacks: All callbacks, as Keras calls them.
-        bar: The progress bar.
-        keeper: Keeps backups, or `None`.
-        metric: The metric that selects the winner, `None` for the loss.
-        watch: Notices machines that are lost, `None` on this machine alone.
-        keeps_copies: Whether `round_copy` is kept.
-        round_copy: What the round under way began with, in this machine's
-            memory.
-        epoch_logs: The logs of the last epoch, `None` if there was none.
-        winner: The network that was selected, `None` until then.
-        masters_before: Where all tasks have diverged, the masters of the round
-            before, which are worth more than those of now.
-    """
+    """Tells Keras' callbacks, the progress bar and backups of a run."""
 
     plan: FitPlan
-    problem: Problem
-    carried: Carried
+    problem: Problem  # another, when a machine was lost
+    carried: Carried  # follows the run
     model: keras.Model
-    given: CallbackSet
-    callbacks: keras.callbacks.CallbackList
+    given: CallbackSet  # what the user gave
+    callbacks: keras.callbacks.CallbackList  # all, as Keras calls them
     bar: Progress
     keeper: BackupKeeper | None
-    metric: str | None
-    watch: Watch | None
+    metric: str | None  # selects the winner, `None` for the loss
+    watch: Watch | None  # notices machines that are lost
     keeps_copies: bool
+    #: What the round under way began with, in this machine's memory.
     round_copy: FitState | None = None
+    #: The logs of the last epoch, `None` if there was none.
     epoch_logs: Logs | None = None
+    #: The network that was selected, `None` until then.
     winner: Replica | None = None
+    #: Where all tasks have diverged, the masters of the round before, which are
+    #: worth more than those of now.
     masters_before: tuple[Replica, ...] | None = None
     _batch: int = 0  # of the execution under way, within its epoch
     _training_logs: Logs = dataclasses.field(default_factory=dict)
@@ -96,14 +69,11 @@ class KerasEvents(Listener):
 
     def capture(self, run: RunState) -> FitState:
         """Returns all that the `fit` is made of."""
-        history = self.model.history
         return FitState(
             run=run,
             shown=self.carried.shown.replica,
             learning_rate=self.learning_rate(),
             epoch_logs=self.epoch_logs,
-            epochs=list(history.epoch),
-            history={k: list(v) for k, v in history.history.items()},
             callbacks=states_of(self.callbacks.callbacks),
         )
 
@@ -116,9 +86,6 @@ class KerasEvents(Listener):
         if state.learning_rate is not None:
             self.model.optimizer.learning_rate = state.learning_rate
         self.epoch_logs = state.epoch_logs
-        history = self.model.history
-        history.epoch = list(state.epochs)
-        history.history = dict(state.history)
         self.carried.run = state.run
         return state.run
 

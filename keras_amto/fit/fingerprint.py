@@ -14,7 +14,6 @@ from keras_amto.callbacks import AMTOCallback
 from keras_amto.engines import excluded_from_decay
 from keras_amto.fit.carried import Carried
 from keras_amto.fit.plan import FitPlan
-from keras_amto.tasks import EvaluationSet
 
 _IGNORED = ("registered_name", "shared_object_id")
 
@@ -35,6 +34,7 @@ def fingerprint(
     del settings["engine"]  # but the engine that it leads to
     network, compile_args = carried.network, carried.compile_args
     batches, freq = plan.batches[0], plan.validation_freq
+    clean = plan.validation_data
     # Without `epochs`: a run that is to be longer goes on from its backup as if
     # it had been from the start. And without devices, which change no number.
     return {
@@ -63,28 +63,18 @@ def fingerprint(
         "data": plan.data.digest,  # with weights of samples and classes
         "validation_freq": freq if isinstance(freq, int) else sorted(set(freq)),
         "validation_batch_size": plan.validation_batch_size,
-        **_clean(plan.validation_data),
-    }
-
-
-def _clean(samples: EvaluationSet | None) -> dict[str, Any]:
-    if samples is None:
-        return {"validation_steps": None, "validation_data": None}
-    splits = np.ascontiguousarray(samples.batches.splits)
-    return {
-        "validation_steps": len(samples.batches),
-        "validation_data": f"{samples.data.digest}, in batches of "
-        f"{_digest(splits.tobytes())}",
+        "validation_steps": clean and len(clean.batches),
+        "validation_data": clean
+        and f"{clean.data.digest}, in batches of "
+        f"{_digest(clean.batches.splits.tobytes())}",
     }
 
 
 def _model(network: keras.Model) -> str:
+    kind = type(network).__name__
     weights = [(list(v.shape), v.dtype, v.trainable) for v in network.weights]
     content = f"{described(network)}{json.dumps(weights)}".encode()
-    return (
-        f"{type(network).__name__} of {len(weights)} weights, "
-        f"{_digest(content)}"
-    )
+    return f"{kind} of {len(weights)} weights, {_digest(content)}"
 
 
 def _digest(content: bytes) -> str:
@@ -92,14 +82,11 @@ def _digest(content: bytes) -> str:
 
 
 def described(item: Any) -> Any:
-    """Says what something is, alike in two runs of the same script.
+    """Says what something is in a plain value, alike in two runs of a script.
 
     Of a function or a class only its qualified name counts, also for a lambda
     or closure; of an object with `get_config` its class and configuration; of
     any other its class alone.
-
-    Returns:
-        A string, a number, a boolean or `None`.
     """
     text = json.dumps(item, sort_keys=True, default=_plain)
     plain = json.loads(text)

@@ -25,9 +25,7 @@ from keras_amto.fit.progress import Progress
 from keras_amto.fit.recovery import Watch
 from keras_amto.fit.recovery import in_memory
 from keras_amto.fit.recovery import log_change
-from keras_amto.fit.refusals import refuse_labels
-from keras_amto.fit.refusals import refuse_misfits
-from keras_amto.fit.refusals import refuse_non_finite
+from keras_amto.fit.refusals import refuse_data
 from keras_amto.fit.refusals import refuse_text
 from keras_amto.fit.start import new_engine
 from keras_amto.fit.start import start
@@ -46,32 +44,30 @@ def run_fit(
     given: CallbackSet,
     verbose: str | int,
 ) -> None:
-    """Trains the tasks, selects the winner, and lets the model show it.
-
-    Args:
-        plan: What to do.
-        model: The compiled `AMTOModel` that callbacks see.
-        carried: What it carries from one `fit` to the next.
-        given: The user's callbacks.
-        verbose: As in `fit`.
-    """
+    """Trains the tasks, selects the winner, and lets the model show it."""
     cluster = carried.strategy if is_cluster(carried.strategy) else None
     if cluster is not None and cluster.refresh():
         carried.engine = None
     refuse_text(plan)
     sample = plan.training_data.sample(plan.batches[0].batch_size)
     engine, run = start(carried, sample)
-    refuse_labels(plan, carried.network, carried.compile_args["loss"])
     model.built = True  # callbacks may save it
-    keeper = _keeper(plan, carried, given, model.steps_per_execution)
-    if not given.ends_on_nan:
-        refuse_non_finite(plan, carried, engine, run)
-    refuse_misfits(plan, carried, engine, run, sample)
-    settings = given.settings
+    refuse_data(plan, carried, engine, run, sample, given.ends_on_nan)
+    settings, backup, keeper = given.settings, given.backup, None
+    if backup is not None:
+        keeper = BackupKeeper(
+            BackupStore(backup.backup_dir, backup.keep, RECORDS),
+            backup.save_freq,
+            backup.delete_checkpoint,
+            fingerprint(plan, carried, model.steps_per_execution, settings),
+        )
     metric = selection_metric(settings.selection_metric, engine.metric_names)
     carried.tasks = plan.tasks
-    callbacks, logger = given.as_list(
-        model, verbose, plan.epochs.last_number(), plan.steps_per_epoch
+    callbacks = given.as_list(
+        verbose,
+        model=model,
+        epochs=plan.epochs.last_number(),
+        steps=plan.steps_per_epoch,
     )
     events = KerasEvents(
         plan=plan,
@@ -80,7 +76,7 @@ def run_fit(
         model=model,
         given=given,
         callbacks=callbacks,
-        bar=Progress(logger, plan.settings.num_tasks),
+        bar=Progress(callbacks.callbacks, plan.settings.num_tasks),
         keeper=keeper,
         metric=metric,
         watch=None if cluster is None else Watch(cluster),
@@ -90,7 +86,6 @@ def run_fit(
         contextlib.nullcontext if cluster is None else cluster.losses_explained
     )
     model.stop_training = False
-    carried.shown.remember()
     try:
         with contextlib.ExitStack() as stack:
             if events.watch is not None:
@@ -149,18 +144,3 @@ def _train(run: RunState, events: KerasEvents) -> None:
         first_step=plan.steps_made(run),
     )
     events.select(optimize(run, events.problem, schedule, events))
-
-
-def _keeper(
-    plan: FitPlan, carried: Carried, given: CallbackSet, whole: int
-) -> BackupKeeper | None:
-    """What keeps the backups of a fit, where the user wants any."""
-    backup = given.backup
-    if backup is None:
-        return None
-    return BackupKeeper(
-        BackupStore(backup.backup_dir, backup.keep, RECORDS),
-        backup.save_freq,
-        backup.delete_checkpoint,
-        fingerprint(plan, carried, whole, given.settings),
-    )

@@ -8,12 +8,10 @@ import sys
 import warnings
 from collections.abc import Callable
 from collections.abc import Collection
-from collections.abc import Mapping
 from typing import Any
 
 import keras
 import numpy as np
-import numpy.typing as npt
 
 from keras_amto.amto import Problem
 from keras_amto.amto import RunState
@@ -39,38 +37,20 @@ from keras_amto.tasks import split_tasks
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class FitPlan:
-    """One call of `fit`, with nothing left to decide.
+    """One call of `fit`, with nothing left to decide."""
 
-    Attributes:
-        settings: Those of the `AMTOModel`, with the `validation_split` of this
-            call.
-        data: The gross training set, as it is evaluated.
-        training_data: The same samples, as they are trained on: weighted by
-            class where the user wants that.
-        tasks: The M tasks.
-        batches: The endless training batches of each task.
-        validation_sets: D_m^v of each task.
-        validation_batch_size: Integer, samples in a batch of those.
-        validation_freq: Integer or collection of integers, as in Keras.
-        epochs: The epochs to train.
-        steps_per_epoch: Integer, what was asked for.
-        validation_data: The clean set that the user gave, or `None`.
-        clean_set: The same, else what was held out, or `None`: a set to select
-            on that no task has seen.
-    """
-
-    settings: Settings
-    data: IndexedData
-    training_data: IndexedData
+    settings: Settings  # with the `validation_split` of this call
+    data: IndexedData  # the gross training set
+    training_data: IndexedData  # the same, weighted by class
     tasks: tuple[Task, ...]
-    batches: tuple[TrainingBatches, ...]
-    validation_sets: tuple[EvaluationSet, ...]
+    batches: tuple[TrainingBatches, ...]  # D_m^t of each task
+    validation_sets: tuple[EvaluationSet, ...]  # D_m^v of each task
     validation_batch_size: int
     validation_freq: int | Collection[int]
     epochs: Epochs
-    steps_per_epoch: int
-    validation_data: EvaluationSet | None
-    clean_set: EvaluationSet | None
+    steps_per_epoch: int  # what was asked for
+    validation_data: EvaluationSet | None  # the clean set that the user gave
+    clean_set: EvaluationSet | None  # the same, else what was held out
 
     def problem(self, engine: Engine, min_delta: float) -> Problem:
         """Returns what Algorithm 1 is given."""
@@ -115,10 +95,10 @@ def plan_fit(
     x: Any,
     y: Any,
     sample_weight: Any,
-    class_weight: Mapping[int, float] | None,
+    class_weight: Any,
     batch_size: Any,
     initial_epoch: Any,
-    epochs: Any,
+    epochs: int,
     steps_per_epoch: Any,
     shuffle: Any,
     validation_split: Any,
@@ -133,13 +113,7 @@ def plan_fit(
 ) -> FitPlan:
     """Checks the arguments of `fit`, reads the data and formulates the tasks.
 
-    Args:
-        settings: Those of the `AMTOModel`.
-        x: And others up to `validation_freq`: the arguments of `AMTOModel.fit`.
-        steps_per_execution: Integer, as it was compiled.
-        max_steps: Integer, training ends after so many steps, or `None`.
-        first_step: Integer, the steps that were made before this call.
-        files: Closes the files that samples are written to.
+    `files` closes the files that samples are written to.
     """
     # All arguments before the data: reading those can take long.
     batch_size = check_optional_integer("batch_size", batch_size)
@@ -151,16 +125,20 @@ def plan_fit(
         "validation_steps", validation_steps
     )
     validation_freq = check_validation_freq(validation_freq)
-    numbers = range(
-        check_integer("initial_epoch", initial_epoch, 0),
-        check_integer("epochs", epochs, 0),
-    )
+    initial_epoch = check_integer("initial_epoch", initial_epoch, 0)
     if validation_split is None:
         validation_split = 0.0  # as Keras takes it
     share = check_share("validation_split", validation_split, zero=True)
     shuffle = check_truth("shuffle", shuffle)
     for name, given in (("x", x), ("y", y)):
-        _refuse_gaps(name, given)
+        if isinstance(given, list | tuple | dict) and any(
+            leaf is None for leaf in keras.tree.flatten(given)
+        ):
+            raise ValueError(
+                f"`{name}` has gaps. "
+                f"Received: {keras.tree.map_structure(type, given)}. "
+                "Expected: an array in every place of the structure."
+            )
 
     settings = dataclasses.replace(
         settings, validation_split=share or settings.validation_split
@@ -192,34 +170,37 @@ def plan_fit(
         )
         for number, task in enumerate(tasks)
     )
-    samples_a_batch = validation_batch_size or batch_size
-
-    def held_out(indices: npt.NDArray[np.int64], number: int) -> EvaluationSet:
-        seed = evaluation_seed(settings.seed, number)
-        return EvaluationSet(data, in_order(indices, samples_a_batch), seed)
-
-    given_set = clean_set = None
-    if len(tasks[0].holdout_indices):
-        clean_set = held_out(tasks[0].holdout_indices, settings.num_tasks)
+    evaluation_batch_size = validation_batch_size or batch_size
+    *validation_sets, clean_set = (
+        EvaluationSet(
+            data,
+            in_order(indices, evaluation_batch_size),
+            evaluation_seed(settings.seed, number),
+        )
+        for number, indices in enumerate(
+            [*(t.validation_indices for t in tasks), tasks[0].holdout_indices]
+        )
+    )
+    given_set = None
     if validation_data is not None:
-        samples = _read_validation_data(
+        clean_data, clean_batches = _read_validation_data(
             validation_data,
             validation_batch_size,
             batch_size,
             validation_steps,
             read,
         )
-        seed = evaluation_seed(settings.seed, settings.num_tasks)
-        given_set = clean_set = EvaluationSet(*samples, seed)
+        given_set = EvaluationSet(clean_data, clean_batches, clean_set.seed)
+        clean_set = given_set
 
     steps_per_pass = batches[0].steps_per_pass
     limit = keras.config.max_steps_per_epoch()  # for debugging runs
     requested = min(steps_per_epoch or steps_per_pass, limit or sys.maxsize)
     # As in Keras: executions are whole, unless the pass ends before.
-    whole = math.ceil(requested / steps_per_execution) * steps_per_execution
-    planned = Epochs(
-        numbers, min(whole, steps_per_pass), steps_per_pass, max_steps
-    )
+    count = math.ceil(requested / steps_per_execution)
+    steps = min(count * steps_per_execution, steps_per_pass)
+    numbers = range(initial_epoch, epochs)
+    planned = Epochs(numbers, steps, steps_per_pass, max_steps)
     if requested > steps_per_pass or planned.is_interrupted:
         warnings.warn(
             "Epochs end early, with the training set of a task. Received: "
@@ -233,16 +214,13 @@ def plan_fit(
         training_data=data.for_training(),
         tasks=tasks,
         batches=batches,
-        validation_sets=tuple(
-            held_out(task.validation_indices, number)
-            for number, task in enumerate(tasks)
-        ),
-        validation_batch_size=samples_a_batch,
+        validation_sets=tuple(validation_sets),
+        validation_batch_size=evaluation_batch_size,
         validation_freq=validation_freq,
         epochs=planned,
         steps_per_epoch=requested,
         validation_data=given_set,
-        clean_set=clean_set,
+        clean_set=clean_set if len(clean_set.batches) else None,
     )
 
 
@@ -274,14 +252,3 @@ def _read_validation_data(
     batch_size = requested_batch_size or source_batch_size or batch_size
     size = data.size if steps is None else min(data.size, steps * batch_size)
     return data, in_order(np.arange(size), batch_size)
-
-
-def _refuse_gaps(name: str, data: Any) -> None:
-    if isinstance(data, list | tuple | dict) and any(
-        leaf is None for leaf in keras.tree.flatten(data)
-    ):
-        raise ValueError(
-            f"`{name}` has gaps. "
-            f"Received: {keras.tree.map_structure(type, data)}. "
-            "Expected: an array in every place of the structure."
-        )

@@ -2,6 +2,7 @@
 
 import contextlib
 import time
+from collections.abc import Iterable
 from collections.abc import Iterator
 
 import keras
@@ -18,9 +19,12 @@ class Progress:
     """
 
     def __init__(
-        self, logger: keras.callbacks.ProgbarLogger | None, num_tasks: int
+        self, callbacks: Iterable[keras.callbacks.Callback], num_tasks: int
     ) -> None:
-        self._logger = logger
+        self._logger: keras.callbacks.ProgbarLogger | None = None
+        for callback in callbacks:
+            if isinstance(callback, keras.callbacks.ProgbarLogger):
+                self._logger = callback
         self._num_tasks = num_tasks
         self._bar: keras.utils.Progbar | None = None
         self._last_update = 0.0

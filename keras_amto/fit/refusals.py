@@ -1,10 +1,10 @@
 """Refusing data that could only spoil a training, before its first step."""
 
+from collections.abc import Callable
 from typing import Any
 
 import keras
 import numpy as np
-import numpy.typing as npt
 
 from keras_amto.amto import RunState
 from keras_amto.engines import Engine
@@ -37,7 +37,59 @@ def refuse_text(plan: FitPlan) -> None:
                     )
 
 
-def refuse_labels(plan: FitPlan, network: keras.Model, loss: Any) -> None:
+def refuse_data(
+    plan: FitPlan,
+    carried: Carried,
+    engine: Engine,
+    run: RunState,
+    sample: IndexedData,
+    allows_nan: bool,
+) -> None:
+    """Raises where the data do not fit the model, or spoil it.
+
+    What decides is one training step, whose outcome is thrown away. Data that
+    look like those of the last `fit` need no trial of whether they fit.
+    """
+    loss, clean = carried.compile_args["loss"], plan.validation_data
+    rate = current_learning_rate(carried.compile_args["optimizer"])
+
+    def step(task: int, data: IndexedData, indices: Any) -> Trained:
+        """The outcome of one step of a master on one batch."""
+        batch = in_order(indices, len(indices))
+        master, state = run.masters[task], run.task_states[task]
+        job = TrainingJob(task, (master,), state, batch)
+        (trained,) = engine.train([job], data, rate, lambda _: None)
+        return trained
+
+    _refuse_labels(plan, carried.network, loss)
+    if not allows_nan:
+        _refuse_non_finite(plan, step, run.num_tasks)
+    validation = clean.data.sample(len(clean.batches[0])) if clean else None
+    looks = look(sample), look(validation) if validation else None
+    if looks == carried.looks:
+        return
+    with explained_misfit(sample, loss):
+        step(0, sample, np.arange(sample.size))
+    if validation is not None:
+        with explained_misfit(validation, loss, "`validation_data`"):
+            refuse_misfit(carried.network, validation)
+            batch = in_order(np.arange(validation.size), validation.size)
+            samples = EvaluationSet(validation, batch)
+            job = EvaluationJob(0, run.replicas(0), samples)
+            engine.evaluate([job], lambda _: None)
+    carried.looks = looks
+
+
+def look(data: IndexedData) -> str:
+    """Returns structure, shapes and types, which can be compared."""
+    likeness = keras.tree.map_structure(
+        lambda a: None if a is None else (str(a.dtype), a.shape[1:]),
+        [data.x, data.y, data.sample_weight],
+    )
+    return repr(likeness)
+
+
+def _refuse_labels(plan: FitPlan, network: keras.Model, loss: Any) -> None:
     """Raises where a label lies outside of the network's classes.
 
     TensorFlow notices on a CPU, in the midst of training; on a GPU such a
@@ -78,27 +130,21 @@ def refuse_labels(plan: FitPlan, network: keras.Model, loss: Any) -> None:
             )
 
 
-def refuse_non_finite(
-    plan: FitPlan, carried: Carried, engine: Engine, run: RunState
+def _refuse_non_finite(
+    plan: FitPlan, step: Callable[..., Trained], num_tasks: int
 ) -> None:
     """Raises where NaN or infinity in the data spoils a network.
 
     A model may know what to do with them (a layer that fills gaps, a loss that
-    leaves out missing targets). So what decides is one training step on the
-    first such sample, whose outcome is thrown away; one task that stays finite
-    is enough. The loss alone would not do: an activation may hide NaN from it,
-    and gradients have it all the same.
+    leaves out missing targets), and then a step on the first such sample leaves
+    some task's network finite. The loss alone would not do: an activation may
+    hide NaN from it, and gradients have it all the same.
     """
     for label, data in _sets(plan):
         for name, position in data.non_finite.items():
-            sample = np.array([position])
             try:
-                is_spoiled = not any(
-                    _is_finite(
-                        _try_step(carried, engine, run, task, data, sample)
-                    )
-                    for task in range(run.num_tasks)
-                )
+                outcomes = (step(m, data, [position]) for m in range(num_tasks))
+                is_spoiled = not any(map(_is_finite, outcomes))
             except Exception as error:
                 if is_loss_of_machine(error):
                     raise
@@ -113,38 +159,6 @@ def refuse_non_finite(
                 )
 
 
-def refuse_misfits(
-    plan: FitPlan,
-    carried: Carried,
-    engine: Engine,
-    run: RunState,
-    sample: IndexedData,
-) -> None:
-    """Raises where targets or weights do not fit what the model is compiled to.
-
-    One task makes one step on one batch, and its outcome is thrown away. Data
-    that look like those of the last `fit` need no such trial.
-    """
-    loss, clean = carried.compile_args["loss"], plan.validation_data
-    validation = None
-    if clean is not None:
-        validation = clean.data.sample(len(clean.batches[0]))
-    looks = _look(sample), None if validation is None else _look(validation)
-    if looks == carried.fitted:
-        return
-    with explained_misfit(sample, loss):
-        everything = np.arange(sample.size)
-        _try_step(carried, engine, run, 0, sample, everything)
-    if validation is not None:
-        with explained_misfit(validation, loss, "`validation_data`"):
-            refuse_misfit(carried.network, validation)
-            batch = in_order(np.arange(validation.size), validation.size)
-            samples = EvaluationSet(validation, batch)
-            job = EvaluationJob(0, run.replicas(0), samples)
-            engine.evaluate([job], lambda _: None)
-    carried.fitted = looks
-
-
 def _sets(plan: FitPlan) -> list[tuple[str, IndexedData]]:
     """The data of a fit, with what messages put before their names."""
     sets = [("", plan.training_data)]
@@ -153,37 +167,7 @@ def _sets(plan: FitPlan) -> list[tuple[str, IndexedData]]:
     return sets
 
 
-def _try_step(
-    carried: Carried,
-    engine: Engine,
-    run: RunState,
-    task: int,
-    data: IndexedData,
-    indices: npt.NDArray[np.int64],
-) -> Trained:
-    """What the master of a task would be after a step on one batch."""
-    batch = in_order(indices, len(indices))
-    master, state = run.masters[task], run.task_states[task]
-    job = TrainingJob(task, (master,), state, batch)
-    rate = current_learning_rate(carried.compile_args["optimizer"])
-    (trained,) = engine.train([job], data, rate, lambda _: None)
-    return trained
-
-
 def _is_finite(trained: Trained) -> bool:
     (replica,) = trained.replicas
-    values = [trained.logs["loss"], *replica.weights, *replica.optimizer]
-    return all(
-        np.isfinite(np.asarray(value).astype(np.float64)).all()
-        for value in values
-    )
-
-
-def _look(data: IndexedData) -> str:
-    """Structure, shapes and types, which can be compared."""
-    return repr(
-        keras.tree.map_structure(
-            lambda a: None if a is None else (str(a.dtype), a.shape[1:]),
-            [data.x, data.y, data.sample_weight],
-        )
-    )
+    values = (trained.logs["loss"], *replica.weights, *replica.optimizer)
+    return all(np.isfinite(np.asarray(v).astype(float)).all() for v in values)

@@ -17,17 +17,13 @@ class ShownNetwork:
     """The network that answers for an `AMTOModel`, and its optimizer.
 
     During `fit` it holds a copy of the champion, afterwards the winner.
-
-    Attributes:
-        network: The network, `AMTOModel.best_model`.
-        optimizer: That of the last `compile`, `None` before.
-        replica: What this `fit` has last shown, `None` before anything was.
     """
 
     network: keras.Model
-    optimizer: keras.optimizers.Optimizer | None = None
+    optimizer: keras.optimizers.Optimizer | None = None  # `None` until compiled
+    #: What this `fit` has last shown, `None` before anything was.
     replica: Replica | None = None
-    _digest: str = ""
+    _digest: str = ""  # of the weights that `remember` took
 
     def show(self, replica: Replica) -> None:
         """Puts a replica into the network and the optimizer."""
@@ -41,18 +37,6 @@ class ShownNetwork:
         """Returns copies of what belongs to a replica of the optimizer."""
         return [to_numpy(v) for v in self._optimizer_variables()]
 
-    def optimizer_has_trained(self) -> bool:
-        """Returns whether the optimizer has made steps."""
-        iterations = getattr(self.optimizer, "iterations", 0)
-        return float(keras.ops.convert_to_numpy(iterations)) > 0
-
-    def digest(self) -> str:
-        """Returns a short text that other weights have another of."""
-        digest = hashlib.sha256()
-        for variable in self.network.weights:
-            digest.update(np.ascontiguousarray(to_numpy(variable)).data)
-        return digest.hexdigest()
-
     def take_writes(self) -> dict[int, Any]:
         """Returns, by position, the weights that somebody else has written.
 
@@ -61,7 +45,7 @@ class ShownNetwork:
         now = [to_numpy(variable) for variable in self.network.weights]
         if self.replica is None:
             written = dict(enumerate(now)) if self.was_changed() else {}
-            self._digest = self.digest()
+            self.remember()
             return written
         shown = self.replica.weights
         written = {
@@ -75,13 +59,19 @@ class ShownNetwork:
         return written
 
     def remember(self) -> None:
-        """Takes the weights for those that `fit` has left."""
+        """Takes the weights for those that nobody has changed."""
         self.replica = None
-        self._digest = self.digest()
+        self._digest = self._digest_now()
 
-    def was_changed(self) -> bool:
-        """Returns whether somebody has changed the weights since `remember`."""
-        return self.digest() != self._digest
+    def was_changed(self) -> bool | None:
+        """Returns whether the weights are others, `None` if none were taken."""
+        return self._digest_now() != self._digest if self._digest else None
+
+    def _digest_now(self) -> str:
+        digest = hashlib.sha256()
+        for variable in self.network.weights:
+            digest.update(np.ascontiguousarray(to_numpy(variable)).data)
+        return digest.hexdigest()
 
     def _optimizer_variables(self) -> tuple[keras.Variable, ...]:
         if self.optimizer is None:

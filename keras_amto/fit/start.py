@@ -21,28 +21,26 @@ from keras_amto.engines import make_engine
 from keras_amto.engines import refuse_misfit
 from keras_amto.engines import symbolic
 from keras_amto.fit.carried import Carried
+from keras_amto.fit.refusals import look
 from keras_amto.tasks import IndexedData
 
 
 def start(carried: Carried, sample: IndexedData) -> tuple[Engine, RunState]:
-    """Makes what training needs and is not there yet.
+    """Makes what training needs and is not there yet, from one batch.
 
     Where something is refused, what is carried is left as it was.
-
-    Args:
-        carried: What the model has; it gets what is made.
-        sample: One training batch.
-
-    Raises:
-        ValueError: if the model cannot be built, cloned or trained.
     """
-    _build(carried, sample)
+    with default_seeds_from(carried.settings.seed, task=0):
+        build_network(carried.network, sample)
+    optimizer = carried.compile_args["optimizer"]
+    if not optimizer.built:
+        with carried.scope():
+            optimizer.build(carried.network.trainable_variables)
     if is_cluster(carried.strategy):
         _refuse_on_cluster(carried)
-    inputs = symbolic(sample.x)
-    if _specs(inputs) != _specs(carried.inputs):
+    if carried.looks is None or carried.looks[0] != look(sample):
         refuse_misfit(carried.network, sample)
-    carried.inputs = inputs
+    carried.inputs = symbolic(sample.x)
     engine, run = carried.engine, carried.run
     if engine is None:
         engine = new_engine(carried, sample)
@@ -58,6 +56,7 @@ def start(carried: Carried, sample: IndexedData) -> tuple[Engine, RunState]:
     else:
         run = dataclasses.replace(run, masters=masters, task_states=states)
     carried.engine, carried.run = engine, begin(run)
+    carried.shown.remember()
     return engine, carried.run
 
 
@@ -85,15 +84,6 @@ def new_engine(carried: Carried, sample: IndexedData) -> Engine:
     return engine
 
 
-def _build(carried: Carried, sample: IndexedData) -> None:
-    with default_seeds_from(carried.settings.seed, task=0):
-        build_network(carried.network, sample)
-    optimizer = carried.compile_args["optimizer"]
-    if not optimizer.built:
-        with carried.scope():
-            optimizer.build(carried.network.trainable_variables)
-
-
 def _refuse_on_cluster(carried: Carried) -> None:
     """Raises where other machines cannot train the network."""
     for table in lookups(carried.network):
@@ -111,34 +101,30 @@ def _masters(
     carried: Carried, engine: Engine, sample: IndexedData
 ) -> list[Replica]:
     """The M networks that training goes on from."""
-    shown, run = carried.shown, carried.run
-    # An optimizer that has made steps, as that of a loaded model, goes on.
-    values = shown.optimizer_values() if shown.optimizer_has_trained() else None
-    if run is None:
-        weights = _initial_weights(carried, sample)
-    elif shown.was_changed():
-        # Somebody has loaded or trained the model since the last `fit`: what
-        # they see is what trains on.
-        weights = [carried.network.get_weights()] * run.num_tasks
-    else:
+    shown, run, values = carried.shown, carried.run, None
+    iterations = carried.compile_args["optimizer"].iterations
+    if keras.ops.convert_to_numpy(iterations) > 0:
+        # The optimizer goes on, as that of a loaded model does.
+        values = shown.optimizer_values()
+    if run is not None and not shown.was_changed():
         return [
             # After `compile`, and only then, a master has no optimizer.
-            master
-            if master.optimizer
-            else engine.initial_replica(master.weights, values)
-            for master in run.masters
+            m if m.optimizer else engine.initial_replica(m.weights, values)
+            for m in run.masters
         ]
+    weights = _initial_weights(carried, sample)
     return [engine.initial_replica(each, values) for each in weights]
 
 
 def _initial_weights(carried: Carried, sample: IndexedData) -> list[list[Any]]:
     """The model's own weights for all tasks, or fresh ones from a function.
 
-    Weights that were loaded into a function's model are the model's own.
+    Weights that somebody has loaded or trained since are the model's own: what
+    they see is what trains on.
     """
     own = carried.network.get_weights()
     model_fn, num_tasks = carried.model_fn, carried.settings.num_tasks
-    if model_fn is None:
+    if model_fn is None or carried.run is not None:
         return [own] * num_tasks
 
     def fresh(task: int) -> list[Any]:
@@ -147,18 +133,10 @@ def _initial_weights(carried: Carried, sample: IndexedData) -> list[list[Any]]:
             build_network(network, sample)
         return list(network.get_weights())
 
-    if carried.given_digest is not None:
-        is_loaded = carried.shown.digest() != carried.given_digest
-    else:
+    is_loaded = carried.shown.was_changed()
+    if is_loaded is None:
         # It was not built then. Somebody may have built it, and loaded it.
         is_loaded = not all(map(np.array_equal, own, fresh(0)))
     if is_loaded:
         return [own] * num_tasks
     return [own, *map(fresh, range(1, num_tasks))]
-
-
-def _specs(inputs: Any) -> Any:
-    """Shapes and types in their structure, which can be compared."""
-    return keras.tree.map_structure(
-        lambda t: None if t is None else f"{t.dtype}{t.shape}", inputs
-    )

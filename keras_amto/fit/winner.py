@@ -31,18 +31,8 @@ def select_winner(
 ) -> tuple[Replica, Finalists]:
     """Evaluates every candidate on every validation set, and chooses.
 
-    Args:
-        plan: Whose validation sets, and clean set where there is one.
-        engine: Who evaluates.
-        candidates: One replica of each task.
-        metric: The metric that decides, higher being better, or `None` for the
-            loss.
-        progress: Shows how far the evaluation is.
-        tick: Called from time to time.
-
-    Returns:
-        The winner's replica, as Keras leaves a model at the end of `fit`, and
-        the table it was chosen from.
+    Returns the winner's replica, as Keras leaves a model at the end of `fit`,
+    and the table it was chosen from. `tick` is called from time to time.
     """
     candidates = [engine.finalize(replica) for replica in candidates]
     sets = list(plan.validation_sets)
@@ -76,7 +66,8 @@ def _tabulate(
 
     def table(name: str) -> tuple[Any, Any]:
         """The values on all validation sets, and those on the clean set."""
-        values = np.array([[np.mean(each[name]) for each in of] for of in logs])
+        rows = [[np.mean(each[name]) for each in row] for row in logs]
+        values = np.array(rows)
         if has_clean_set:
             return values[:, :-1], values[:, -1]
         return values, None

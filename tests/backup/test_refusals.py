@@ -293,6 +293,7 @@ def test_a_read_only_directory_is_refused_before_the_first_step():
 def test_what_stock_callbacks_keep_is_where_it_was():
     made = {
         keras.callbacks.EarlyStopping: keras.callbacks.EarlyStopping(),
+        keras.callbacks.History: keras.callbacks.History(),
         keras.callbacks.ReduceLROnPlateau: keras.callbacks.ReduceLROnPlateau(),
         keras.callbacks.ModelCheckpoint: keras.callbacks.ModelCheckpoint(
             "x.keras", save_freq=3

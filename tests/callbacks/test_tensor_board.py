@@ -94,9 +94,9 @@ def test_two_callbacks_write_to_two_directories(tmp_path):
 
 
 def test_without_the_stock_callback_nobody_follows_rounds():
-    callback_list, _ = read_callbacks(
+    callback_list = read_callbacks(
         [keras.callbacks.Callback()], verbose=0
-    ).as_list(keras.Model(), verbose=0, epochs=1, steps=1)
+    ).as_list(verbose=0, model=keras.Model(), epochs=1, steps=1)
     kinds = [type(each).__name__ for each in callback_list.callbacks]
     assert kinds == ["AMTOCallback", "Callback", "History"]
 
