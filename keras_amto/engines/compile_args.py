@@ -49,8 +49,10 @@ def clone_from_config(
         "one whose `get_config` holds every argument, its custom parts "
         "registered with keras.saving.register_keras_serializable",
     ):
+        # Outside of the scope: the original may belong to another one.
+        config = instance.get_config()
         with scope():
-            clone = _from_config(type(instance), instance.get_config())
+            clone = _from_config(type(instance), config)
         lost = [
             name
             for name, value in vars(instance).items()
