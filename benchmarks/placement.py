@@ -16,12 +16,8 @@ With `--servers 2` the last row is of two servers, in processes of their own:
 import argparse
 import contextlib
 import os
-import socket
-import subprocess
-import sys
 import time
 from collections.abc import Callable
-from collections.abc import Iterator
 from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -32,6 +28,7 @@ import tensorflow as tf
 
 import keras_amto
 from benchmarks import replica_step
+from tests.placement.machines import machines
 
 NUM_TASKS = 4
 BATCH_SIZE = 32
@@ -74,29 +71,6 @@ def split_cpu(count: int) -> None:
     tf.config.set_logical_device_configuration(
         cpu, [tf.config.LogicalDeviceConfiguration()] * count
     )
-
-
-@contextlib.contextmanager
-def servers(count: int) -> Iterator[list[str]]:
-    """Runs servers on this machine and yields their addresses."""
-    addresses = []
-    for _ in range(count):
-        with socket.socket() as found:
-            found.bind(("localhost", 0))
-            addresses.append(f"localhost:{found.getsockname()[1]}")
-    command = [sys.executable, "-m", "keras_amto", "serve", "--address"]
-    processes = [
-        subprocess.Popen([*command, address], stdout=subprocess.PIPE)
-        for address in addresses
-    ]
-    try:
-        for process in processes:
-            process.stdout.readline()  # once it serves
-        yield addresses
-    finally:
-        for process in processes:
-            process.kill()
-            process.wait()
 
 
 def strategy_over(names: list[str]) -> tf.distribute.Strategy:
@@ -155,9 +129,9 @@ def main(arguments: list[str] | None = None) -> list[str]:
     with contextlib.ExitStack() as stack:
         cluster = None
         if options.servers:  # before anything else is made
-            addresses = stack.enter_context(servers(options.servers))
+            servers = stack.enter_context(machines(options.servers))
             cluster = keras_amto.distribution.connect(
-                addresses, use_controller=False
+                [each.address for each in servers], use_controller=False
             )
         lines = table(options, cluster)
     print("\n".join(lines))

@@ -1,6 +1,7 @@
 """A TensorFlow server, whose devices train for a controller elsewhere."""
 
 import re
+import socket
 
 import tensorflow as tf
 
@@ -52,7 +53,7 @@ def serve(address: str) -> None:
         )
     except tf.errors.OpError as error:
         raise OSError(
-            f"The server cannot listen: {error.message}. "
+            f"The server cannot listen: {_refusal(address) or error.message}. "
             f"Received: address={address!r}. "
             "Expected: a port of this machine that is free."
         ) from error
@@ -62,6 +63,16 @@ def serve(address: str) -> None:
         flush=True,
     )
     server.join()
+
+
+def _refusal(address: str) -> str | None:
+    """Why the system refuses a port, which TensorFlow does not say."""
+    with socket.socket() as probe:
+        try:
+            probe.bind(("", int(address.rpartition(":")[2])))
+        except OSError as error:
+            return error.strerror
+    return None
 
 
 def check_address(name: str, address: str) -> str:

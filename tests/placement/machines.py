@@ -2,10 +2,12 @@
 
 import contextlib
 import os
+import random
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 
 from tests.conftest import ROOT
@@ -14,10 +16,16 @@ SERVE = [sys.executable, "-m", "keras_amto", "serve", "--address"]
 
 
 def free_port():
-    """Returns a port that nobody listens on."""
-    with socket.socket() as found:
-        found.bind(("localhost", 0))
-        return found.getsockname()[1]
+    """Returns a port that nobody has.
+
+    Below those that systems give to whoever asks for any: between this call and
+    the use of the port, a connection of somebody else would get it.
+    """
+    while True:
+        port = random.SystemRandom().randrange(10_000, 32_000)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("", port))
+            return port
 
 
 class Machine:
@@ -30,33 +38,46 @@ class Machine:
 
     def start(self):
         """Starts the server, at the same address after a `kill`."""
+        self._printed = tempfile.TemporaryFile()  # noqa: SIM115
         self._process = subprocess.Popen(
             [*SERVE, self.address],
             cwd=ROOT,
-            stdout=subprocess.PIPE,
-            text=True,
-            stderr=subprocess.DEVNULL,
+            stdout=self._printed,
+            stderr=subprocess.STDOUT,
             env=os.environ | {"CUDA_VISIBLE_DEVICES": ""},
         )
 
     def wait(self):
         """Waits until it serves."""
-        line = self._process.stdout.readline()
-        assert line.startswith("Serving"), line
+        wait_until(lambda: "Serving" in self.printed or not self.is_alive, 120)
+        if not self.is_alive:
+            raise RuntimeError(
+                f"The server at {self.address} has ended with status "
+                f"{self._process.returncode}. It printed: {self.printed}"
+            )
+
+    @property
+    def printed(self):
+        """What it has printed so far."""
+        # Not by `read`, which would move where the server writes next.
+        return os.pread(self._printed.fileno(), 10**6, 0).decode()
+
+    @property
+    def pid(self):
+        return self._process.pid
+
+    @property
+    def is_alive(self):
+        return self._process.poll() is None
 
     def kill(self):
         """Ends it as a power cut would."""
         self._process.kill()
         self._process.wait()
-        self._process.stdout.close()
 
     def pause(self):
         """Lets it fall silent."""
         self._process.send_signal(signal.SIGSTOP)
-
-    @property
-    def is_alive(self):
-        return self._process.poll() is None
 
 
 @contextlib.contextmanager
@@ -69,8 +90,7 @@ def machines(count):
         yield started
     finally:
         for each in started:
-            with contextlib.suppress(ProcessLookupError):
-                each.kill()
+            each.kill()
 
 
 def wait_until(condition, seconds=60):

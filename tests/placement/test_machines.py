@@ -3,6 +3,8 @@
 import http.server
 import json
 import os
+import re
+import socket
 import subprocess
 import sys
 import threading
@@ -12,6 +14,7 @@ import pytest
 
 from tests.conftest import ROOT
 from tests.conftest import needs_tensorflow
+from tests.placement.machines import SERVE
 from tests.placement.machines import free_port
 from tests.placement.machines import machines
 from tests.placement.machines import wait_until
@@ -155,6 +158,37 @@ def refusal_of(port):
     assert f"localhost:{port}" in str(raised.value)
     assert "Received" in str(raised.value)
     return raised.value
+
+
+@pytest.fixture
+def taken_port():
+    """A port that somebody listens on."""
+    with socket.socket() as taken:
+        taken.bind(("", 0))
+        taken.listen()
+        yield taken.getsockname()[1]
+
+
+def test_a_port_that_is_taken_is_told_in_one_line(taken_port):
+    process = subprocess.run(
+        [*SERVE, f"localhost:{taken_port}"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+    assert process.returncode == 1
+    (line,) = re.findall("^keras_amto serve.*", process.stderr, re.MULTILINE)
+    assert "cannot listen: Address already in use" in line
+    assert f"localhost:{taken_port}" in line
+    assert "Traceback" not in process.stderr
+
+
+def test_a_server_that_ends_at_once_says_why(monkeypatch, taken_port):
+    """It is what a test shows that cannot start its servers."""
+    name = "tests.placement.machines.free_port"
+    monkeypatch.setattr(name, lambda: taken_port)
+    with pytest.raises(RuntimeError, match="Address already in use"):
+        machines(1).__enter__()
 
 
 def test_a_machine_without_a_server_is_named():
