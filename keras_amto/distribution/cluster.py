@@ -69,10 +69,12 @@ class Cluster:
 
     @contextlib.contextmanager
     def losses_explained(self) -> Iterator[None]:
-        """Raises `LostMachineError` in the place of TensorFlow's errors."""
+        """Raises `LostMachineError` in the place of what its loss raises."""
         try:
             yield
-        except tf.errors.OpError as error:
+        except LostMachineError:
+            raise
+        except Exception as error:
             self.check()
             if isinstance(error, tf.errors.UnavailableError):
                 # It was gone for a moment, and what lay there is lost.

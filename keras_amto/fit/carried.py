@@ -80,7 +80,9 @@ class Carried:
         """
         if self.run is not None:
             masters = [Replica(tuple(_arrays(m)), ()) for m in self.run.masters]
-            self.run = self.run.with_masters(masters)
+            self.run = dataclasses.replace(
+                self.run.with_masters(masters), task_states=()
+            )
         optimizer, before = compile_args["optimizer"], self.shown.optimizer
         if before is not None and innermost(optimizer) is innermost(before):
             reset_optimizer(optimizer, self.network.trainable_variables)

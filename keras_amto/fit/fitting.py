@@ -14,6 +14,7 @@ from keras_amto.callbacks.callback_set import CallbackSet
 from keras_amto.callbacks.stock import append_to_files
 from keras_amto.distribution import LostMachineError
 from keras_amto.distribution import is_cluster
+from keras_amto.engines import Engine
 from keras_amto.engines import Replica
 from keras_amto.engines import TaskState
 from keras_amto.fit.carried import Carried
@@ -23,8 +24,10 @@ from keras_amto.fit.fingerprint import fingerprint
 from keras_amto.fit.plan import FitPlan
 from keras_amto.fit.progress import Progress
 from keras_amto.fit.recovery import Watch
+from keras_amto.fit.recovery import explained
 from keras_amto.fit.recovery import in_memory
 from keras_amto.fit.recovery import log_change
+from keras_amto.fit.recovery import on_machines_left
 from keras_amto.fit.refusals import refuse_data
 from keras_amto.fit.refusals import refuse_text
 from keras_amto.fit.start import new_engine
@@ -46,13 +49,17 @@ def run_fit(
 ) -> None:
     """Trains the tasks, selects the winner, and lets the model show it."""
     cluster = carried.strategy if is_cluster(carried.strategy) else None
-    if cluster is not None and cluster.refresh():
-        carried.engine = None
     refuse_text(plan)
     sample = plan.training_data.sample(plan.batches[0].batch_size)
-    engine, run = start(carried, sample)
-    model.built = True  # callbacks may save it
-    refuse_data(plan, carried, engine, run, sample, given.ends_on_nan)
+
+    def prepare() -> tuple[Engine, RunState]:
+        engine, run = start(carried, sample)
+        model.built = True  # callbacks may save it
+        refuse_data(plan, carried, engine, run, sample, given.ends_on_nan)
+        return engine, run
+
+    engine, run = on_machines_left(cluster, carried, prepare)
+    carried.shown.remember()
     settings, backup, keeper = given.settings, given.backup, None
     if backup is not None:
         keeper = BackupKeeper(
@@ -82,9 +89,6 @@ def run_fit(
         watch=None if cluster is None else Watch(cluster),
         keeps_copies=cluster is not None and cluster.keep_copies,
     )
-    losses_explained = (
-        contextlib.nullcontext if cluster is None else cluster.losses_explained
-    )
     model.stop_training = False
     try:
         with contextlib.ExitStack() as stack:
@@ -103,7 +107,7 @@ def run_fit(
                 if keeper is not None:
                     keeper.begin_ledger(run.records)
                 try:
-                    with losses_explained():
+                    with explained(cluster):
                         _train(run, events)
                     break
                 except LostMachineError:
@@ -125,7 +129,7 @@ def run_fit(
             if cluster is not None:
                 # A machine may be lost before the next `fit`, or just was.
                 try:
-                    with losses_explained():
+                    with explained(cluster):
                         carried.run = in_memory(carried.run)
                 except LostMachineError:
                     events.fall_back()

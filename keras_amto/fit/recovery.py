@@ -4,14 +4,19 @@ import contextlib
 import dataclasses
 import logging
 import threading
+from collections.abc import Callable
 from collections.abc import Iterator
 from typing import Any
+from typing import TypeVar
 
 import numpy as np
 
 from keras_amto.distribution import LostMachineError
+from keras_amto.fit.carried import Carried
 
 _SECONDS_BETWEEN_CHECKS = 2.0
+
+Result = TypeVar("Result")
 
 _logger = logging.getLogger("keras_amto")
 
@@ -58,6 +63,41 @@ class Watch:
         finally:
             stopped.set()
             thread.join()
+
+
+def explained(cluster: Any) -> contextlib.AbstractContextManager[None]:
+    """Raises `LostMachineError` where a machine is lost, if there are any."""
+    if cluster is None:
+        return contextlib.nullcontext()
+    context: contextlib.AbstractContextManager[None]
+    context = cluster.losses_explained()
+    return context
+
+
+def on_machines_left(
+    cluster: Any, carried: Carried, prepare: Callable[[], Result]
+) -> Result:
+    """Prepares a training, again where a machine is lost meanwhile.
+
+    Args:
+        cluster: A `Cluster`, or `None`.
+        carried: What the model has; its run lies on this machine.
+        prepare: Does it.
+    """
+    if cluster is None:
+        return prepare()
+    run = carried.run
+    if cluster.refresh():
+        carried.engine = None
+    with Watch(cluster).running():
+        while True:
+            try:
+                with cluster.losses_explained():
+                    return prepare()
+            except LostMachineError:
+                # What was made on the machine cannot be read any more.
+                carried.engine, carried.run = None, run
+                log_change(cluster.refresh(), 0 if run is None else run.step)
 
 
 def in_memory(value: Any) -> Any:

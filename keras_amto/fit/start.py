@@ -46,9 +46,8 @@ def start(carried: Carried, sample: IndexedData) -> tuple[Engine, RunState]:
         engine = new_engine(carried, sample)
         build_metrics(carried.network, sample)
     masters = tuple(_masters(carried, engine, sample))
-    if run is not None and carried.engine is not None:
-        states = run.task_states
-    else:
+    states = () if run is None else run.task_states
+    if not states:  # of a first `fit`, or of one after `compile`
         seed, tasks = carried.settings.seed, range(len(masters))
         states = tuple(engine.initial_task_state(task, seed) for task in tasks)
     if run is None:
@@ -56,7 +55,6 @@ def start(carried: Carried, sample: IndexedData) -> tuple[Engine, RunState]:
     else:
         run = dataclasses.replace(run, masters=masters, task_states=states)
     carried.engine, carried.run = engine, begin(run)
-    carried.shown.remember()
     return engine, carried.run
 
 

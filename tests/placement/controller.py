@@ -16,6 +16,7 @@ import keras
 import tensorflow as tf
 
 import keras_amto
+from keras_amto import fit
 from keras_amto.distribution import connect
 from tests.data import digits
 from tests.placement import training
@@ -138,6 +139,30 @@ def between_fits(number):
         yield training.result(training.train(again))
 
 
+def before_first_step(number):
+    """Loses a server as workers are made, and one as data are tried."""
+    with machines(3) as servers:
+        cluster = connect([each.address for each in servers])
+        for module, name, victim in (
+            (fit.start, "make_engine", servers[1]),
+            (fit.refusals, "_try_step", servers[0]),
+        ):
+            _kill_at(module, name, victim)
+        yield run(cluster) | {"used": len(cluster.addresses)}
+
+
+def _kill_at(module, name, victim):
+    """Kills a server when a function is called for the first time."""
+    function = getattr(module, name)
+
+    def killing(*arguments, **named):
+        setattr(module, name, function)
+        victim.kill()
+        return function(*arguments, **named)
+
+    setattr(module, name, killing)
+
+
 def built_before(number):
     """Builds a model, and connects too late."""
     model = training.make_network()
@@ -160,7 +185,8 @@ def controllers_change(number):
 
 SCENARIOS = [
     equal, servers_alone, killed, silent, none_left, without_copies,
-    built_before, with_tables, between_fits, controllers_change,
+    built_before, with_tables, between_fits, before_first_step,
+    controllers_change,
 ]  # fmt: skip
 
 

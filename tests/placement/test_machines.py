@@ -127,6 +127,14 @@ def test_a_server_that_is_lost_between_two_fits_changes_no_bit(tmp_path):
     assert lost == whole
 
 
+def test_servers_that_are_lost_before_the_first_step_change_no_bit(
+    tmp_path, straight
+):
+    (outcome,) = control(tmp_path, "before_first_step")
+    assert outcome["used"] == 1
+    assert without(outcome, "placement", "used") == straight
+
+
 @pytest.mark.slow
 def test_a_controller_that_is_killed_continues_on_the_same_servers(
     tmp_path, straight
