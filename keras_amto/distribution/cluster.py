@@ -19,6 +19,7 @@ from keras_amto.distribution.placement import JOB
 from keras_amto.distribution.placement import machine
 from keras_amto.distribution.serving import check_address
 from keras_amto.distribution.serving import job_name
+from keras_amto.distribution.serving import serve
 
 _SECONDS_TO_CONNECT = 20.0
 
@@ -302,14 +303,18 @@ def _resolved(resolver: Any) -> list[str]:
             f"Received: {jobs or 'an empty cluster, or no TF_CONFIG'}. "
             "Expected: addresses of the jobs 'chief' or 'worker'."
         )
-    controller, *others = tasks
+    controller, *servers = tasks
     own = (resolver.task_type or controller[0], resolver.task_id or 0)
-    for job, index, address in others:
-        if (job, index) == own:
-            from keras_amto.distribution.serving import serve
-
-            serve(address)
-    return [address for _, _, address in others]
+    addresses = {(job, index): address for job, index, address in tasks}
+    if own not in addresses:
+        raise ValueError(
+            "This process is not part of the cluster. "
+            f"Received: task {own} of {jobs}. "
+            "Expected: a task of the jobs 'chief' or 'worker'."
+        )
+    if own != controller[:2]:
+        serve(addresses[own])
+    return [address for _, _, address in servers]
 
 
 def _refuse_stranger(address: str) -> None:

@@ -11,6 +11,7 @@ import pathlib
 import random
 import sys
 import threading
+from types import SimpleNamespace
 
 import keras
 import tensorflow as tf
@@ -183,10 +184,43 @@ def controllers_change(number):
     yield run(connect(addresses), [backup])
 
 
+def resolved(number):
+    """Runs everywhere, as schedulers start it: one process trains."""
+    kind, *more = sys.argv[4:]
+    yield run(connect(RESOLVERS[kind](*more)))
+
+
+def _kubernetes(own, port, *pods):
+    """The resolver, with what an API server would say of these pods."""
+    items = [
+        SimpleNamespace(
+            metadata=SimpleNamespace(name=name),
+            status=SimpleNamespace(phase="Running", host_ip=name),
+        )
+        for name in pods
+    ]
+    resolver = tf.distribute.cluster_resolver.KubernetesClusterResolver(
+        tf_server_port=int(port),
+        override_client=SimpleNamespace(
+            list_pod_for_all_namespaces=lambda **_: SimpleNamespace(items=items)
+        ),
+    )
+    resolver.task_type, resolver.task_id = "worker", int(own)
+    return resolver
+
+
+RESOLVERS = {
+    "TF_CONFIG": lambda: None,
+    "SLURM": lambda port: tf.distribute.cluster_resolver.SlurmClusterResolver(
+        port_base=int(port),
+        gpus_per_node=2,  # or else it asks the driver, which CPUs do not have
+    ),
+    "Kubernetes": _kubernetes,
+}
 SCENARIOS = [
     equal, servers_alone, killed, silent, none_left, without_copies,
     built_before, with_tables, between_fits, before_first_step,
-    controllers_change,
+    controllers_change, resolved,
 ]  # fmt: skip
 
 

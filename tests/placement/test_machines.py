@@ -22,7 +22,7 @@ from tests.placement.machines import wait_until
 pytestmark = needs_tensorflow
 
 
-def begin(path, scenario, number=1, *more):
+def begin(path, scenario, number=1, *more, **environment):
     """Starts a controller."""
     return subprocess.Popen(
         [sys.executable, "-m", "tests.placement.controller", str(path),
@@ -31,6 +31,7 @@ def begin(path, scenario, number=1, *more):
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
+        env=os.environ | environment,
     )  # fmt: skip
 
 
@@ -153,6 +154,75 @@ def test_a_controller_that_is_killed_continues_on_the_same_servers(
         assert process.returncode == 0, output
     (outcome,) = json.loads(path.read_text())
     assert without(outcome, "placement") == straight
+
+
+def on_two_tasks(kind):
+    """What each of two tasks is started with."""
+    ports = free_port(), free_port()
+    if kind == "TF_CONFIG":
+        cluster = {
+            "chief": [f"localhost:{ports[0]}"],
+            "worker": [f"localhost:{ports[1]}"],
+        }
+        for job in cluster:
+            task = {"type": job, "index": 0}
+            value = json.dumps({"cluster": cluster, "task": task})
+            yield [], {"TF_CONFIG": value}
+    elif kind == "SLURM":  # as srun sets it for two tasks on one node
+        for rank in range(2):
+            yield (
+                [ports[0]],
+                {
+                    "SLURM_PROCID": str(rank),
+                    "SLURM_STEP_NUM_TASKS": "2",
+                    "SLURM_STEP_NODELIST": "localhost",
+                    "SLURM_STEP_TASKS_PER_NODE": "2",
+                },
+            )
+    else:
+        for rank in range(2):
+            yield [rank, ports[0], "127.0.0.1", "127.0.0.2"], {}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["TF_CONFIG", "SLURM", "Kubernetes"])
+def test_where_one_command_starts_everywhere_one_process_trains(
+    tmp_path, straight, kind
+):
+    paths = [tmp_path / "controller.json", tmp_path / "server.json"]
+    controller, server = (
+        begin(path, "resolved", 0, kind, *map(str, more), **environment)
+        for path, (more, environment) in zip(
+            paths, on_two_tasks(kind), strict=True
+        )
+    )
+    try:
+        output, _ = controller.communicate()
+        assert controller.returncode == 0, output
+        assert server.poll() is None  # for a controller that comes after
+    finally:
+        server.kill()
+        output, _ = server.communicate()
+    assert "Serving" in output
+    assert not paths[1].exists()
+    (outcome,) = json.loads(paths[0].read_text())
+    assert "/task:0/" in outcome["placement"]
+    assert without(outcome, "placement") == straight
+
+
+@pytest.mark.parametrize("task", [("ps", 0), ("worker", 3)])
+def test_a_process_that_is_no_task_of_the_cluster_is_refused(task):
+    import tensorflow as tf
+
+    from keras_amto.distribution import connect
+
+    resolver = tf.distribute.cluster_resolver.SimpleClusterResolver(
+        tf.train.ClusterSpec({"worker": ["a:1", "b:1"], "ps": ["c:1"]}),
+        task_type=task[0],
+        task_id=task[1],
+    )
+    with pytest.raises(ValueError, match="not part of the cluster"):
+        connect(resolver)
 
 
 def refusal_of(port):
