@@ -6,6 +6,7 @@ import keras
 import tensorflow as tf
 
 from keras_amto.engines.augmentation import Augmentation
+from keras_amto.engines.host_data import HOST
 from keras_amto.engines.host_data import HostData
 from keras_amto.engines.host_data import host_of
 from keras_amto.engines.program import Program
@@ -182,7 +183,11 @@ class Device:
         logs: Any = ()
         done = 0
         # What steps leave stays in variables, from one part to the next.
-        for part, window in data.parts(batches):
+        parts = data.parts(batches)
+        if self._host != HOST and data.is_in_memory:
+            # Another machine gets them once, however they lie here.
+            parts = iter([(data, batches)])
+        for part, window in parts:
             tensors = self._data.tensors(part, self._host)
             program = self._program(kind, workers, tensors)
             logs = program(tensors, window, counting_from(done, on_progress))

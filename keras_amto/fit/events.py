@@ -22,8 +22,8 @@ from keras_amto.engines import mean_logs
 from keras_amto.fit.carried import Carried
 from keras_amto.fit.plan import FitPlan
 from keras_amto.fit.progress import Progress
+from keras_amto.fit.recovery import Copies
 from keras_amto.fit.recovery import Watch
-from keras_amto.fit.recovery import in_memory
 from keras_amto.fit.winner import select_winner
 from keras_amto.schedule import Execution
 
@@ -63,6 +63,7 @@ class KerasEvents(Listener):
     #: Where all tasks have diverged, the masters of the round before, which are
     #: worth more than those of now.
     masters_before: tuple[Replica, ...] | None = None
+    _copies: Copies = dataclasses.field(default_factory=Copies)
     _batch: int = 0  # of the execution under way, within its epoch
     _training_logs: Logs = dataclasses.field(default_factory=dict)
     _before_cut: FitState | None = None
@@ -98,7 +99,7 @@ class KerasEvents(Listener):
 
     def before(self, run: RunState, execution: Execution) -> RunState:
         if self.keeps_copies and execution.starts_round:
-            self.round_copy = in_memory(self.capture(run))
+            self.round_copy = self._copies.copy(self.capture(run))
         run = self._followed(run)  # `on_train_begin` may have written
         self._before_cut = None
         if self.keeper is not None and execution.cuts_round:

@@ -23,9 +23,9 @@ from keras_amto.fit.events import KerasEvents
 from keras_amto.fit.fingerprint import fingerprint
 from keras_amto.fit.plan import FitPlan
 from keras_amto.fit.progress import Progress
+from keras_amto.fit.recovery import Copies
 from keras_amto.fit.recovery import Watch
 from keras_amto.fit.recovery import explained
-from keras_amto.fit.recovery import in_memory
 from keras_amto.fit.recovery import log_change
 from keras_amto.fit.recovery import on_machines_left
 from keras_amto.fit.refusals import refuse_data
@@ -130,7 +130,7 @@ def run_fit(
                 # A machine may be lost before the next `fit`, or just was.
                 try:
                     with explained(cluster):
-                        carried.run = in_memory(carried.run)
+                        carried.run = Copies().copy(carried.run)
                 except LostMachineError:
                     events.fall_back()
         carried.shown.remember()

@@ -100,34 +100,53 @@ def on_machines_left(
                 log_change(cluster.refresh(), 0 if run is None else run.step)
 
 
-def in_memory(value: Any) -> Any:
-    """Returns a record with NumPy arrays in the place of tensors.
+class Copies:
+    """Copies records into this machine's memory, each value once.
 
-    Args:
-        value: A record, with records, tuples, lists and dicts in it. What is
-            one object in it stays one.
+    What was copied by the last call, and is part of a record again, is not
+    fetched again: a task's best network, say, while it has no better one.
     """
-    copies: dict[int, Any] = {}
 
-    def copy(item: Any) -> Any:
-        if id(item) in copies:
-            return copies[id(item)]
-        if dataclasses.is_dataclass(item) and not isinstance(item, type):
-            names = [field.name for field in dataclasses.fields(item)]
-            changed = {name: copy(getattr(item, name)) for name in names}
-            result: Any = dataclasses.replace(item, **changed)
-        elif hasattr(item, "_fields"):
-            result = type(item)(*map(copy, item))
-        elif isinstance(item, tuple):
-            result = tuple(map(copy, item))
-        elif hasattr(item, "numpy"):
-            result = np.asarray(item)
-        else:
-            return item
-        copies[id(item)] = result
+    def __init__(self) -> None:
+        # By `id`, with what has it: else another object might get the same.
+        self._known: dict[int, tuple[Any, Any]] = {}
+
+    def copy(self, value: Any) -> Any:
+        """Returns a record with NumPy arrays in the place of tensors.
+
+        Args:
+            value: A record, with records, tuples, lists and dicts in it. What
+                is one object in it stays one.
+        """
+        known: dict[int, tuple[Any, Any]] = {}
+
+        def copy(item: Any) -> Any:
+            key = id(item)
+            if key not in known:
+                known[key] = self._known.get(key) or (
+                    item,
+                    _rebuilt(item, copy),
+                )
+            return known[key][1]
+
+        result = copy(value)
+        self._known = known
         return result
 
-    return copy(value)
+
+def _rebuilt(item: Any, copy: Callable[[Any], Any]) -> Any:
+    """An item made of copies of its parts."""
+    if dataclasses.is_dataclass(item) and not isinstance(item, type):
+        names = [field.name for field in dataclasses.fields(item)]
+        changed = {name: copy(getattr(item, name)) for name in names}
+        return dataclasses.replace(item, **changed)
+    if hasattr(item, "_fields"):
+        return type(item)(*map(copy, item))
+    if isinstance(item, tuple):
+        return tuple(map(copy, item))
+    if hasattr(item, "numpy"):
+        return np.asarray(item)
+    return item
 
 
 def log_change(changed: list[str], step: int) -> None:

@@ -63,6 +63,14 @@ class IndexedData:
         return len(leaves(self.x)[0])
 
     @property
+    def is_in_memory(self) -> bool:
+        """Whether no array is on disk."""
+        return not any(
+            isinstance(leaf, np.memmap) or not isinstance(leaf, np.ndarray)
+            for leaf in leaves(self.arrays)
+        )
+
+    @property
     def labels(self) -> npt.NDArray[Any]:
         """One class a sample; a `ValueError` where targets are not classes."""
         return class_labels(self.y)

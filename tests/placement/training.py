@@ -52,9 +52,9 @@ def make_model(strategy=None, jit_compile="auto", network=None, **settings):
 
 
 def compile_model(model, jit_compile="auto"):
-    """Compiles with momentum."""
+    """Compiles with an optimizer that keeps much."""
     model.compile(
-        optimizer=keras.optimizers.SGD(0.1, momentum=0.9),
+        optimizer=keras.optimizers.Adam(0.01),
         loss="sparse_categorical_crossentropy",
         metrics=["accuracy"],
         jit_compile=jit_compile,
