@@ -3,10 +3,8 @@
 from typing import Any
 
 from keras_amto.distribution.errors import LostMachineError
-from keras_amto.distribution.placement import JOB as JOB
 from keras_amto.distribution.placement import Placement
 from keras_amto.distribution.placement import machine as machine
-from keras_amto.distribution.placement import place as place
 from keras_amto.distribution.strategies import Scope as Scope
 from keras_amto.distribution.strategies import current_scope as current_scope
 from keras_amto.distribution.strategies import is_cluster as is_cluster
@@ -20,16 +18,15 @@ from keras_amto.distribution.strategies import (
 
 __all__ = ["LostMachineError", "Placement", "connect", "serve"]
 
-_NEED_TENSORFLOW = {
-    "connect": "keras_amto.distribution.cluster",
-    "serve": "keras_amto.distribution.serving",
-}
-
 
 def __getattr__(name: str) -> Any:
     """Imports what needs TensorFlow when it is asked for."""
-    if name not in _NEED_TENSORFLOW:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    import importlib
+    if name == "connect":
+        from keras_amto.distribution.cluster import connect
 
-    return getattr(importlib.import_module(_NEED_TENSORFLOW[name]), name)
+        return connect
+    if name == "serve":
+        from keras_amto.distribution.serving import serve
+
+        return serve
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,23 +1,14 @@
 """Which task runs where: units laid over devices. Pure arithmetic."""
 
 import dataclasses
+import itertools
+from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
 JOB = "worker"  # what a controller calls the servers of other machines
 
-
-class Unit(NamedTuple):
-    """The paper's computing unit (CU): where a master and its shadow train.
-
-    Attributes:
-        master: String, the device of the master.
-        shadow: String, that of the shadow: another device, the same one, or
-            `None` where there is no shadow.
-    """
-
-    master: str
-    shadow: str | None
+_Unit = tuple[str, str | None]  # the devices of a master and of its shadow
 
 
 class TaskPlacement(NamedTuple):
@@ -55,16 +46,12 @@ class Placement:
     @property
     def devices(self) -> tuple[str, ...]:
         """The devices that tasks run on, each once."""
-        used = [
-            device
-            for row in self.tasks
-            for device in (row.master, row.shadow)
-            if device is not None
-        ]
+        pairs = [(row.master, row.shadow) for row in self.tasks]
+        used = filter(None, itertools.chain(*pairs))
         return tuple(dict.fromkeys(used))
 
     def __str__(self) -> str:
-        turns = f"{self.turns} {'turn' if self.turns == 1 else 'turns'}"
+        turns = "1 turn" if self.turns == 1 else f"{self.turns} turns"
         table = [["task", "turn", "master", "shadow"]]
         for row in self.tasks:
             names = [row.master, row.shadow or "-"]
@@ -81,20 +68,10 @@ class Placement:
 def place(num_tasks: int, devices: Sequence[str]) -> Placement:
     """Spreads tasks over units, and units over devices.
 
-    Two devices make a unit, as in the paper; a device that is left over makes
+    Two devices of one machine make a unit, the paper's CU: the master of a task
+    trains on one and its shadow on the other. A device that is left over makes
     one alone and takes twice as long there. A unit takes the next task as soon
-    as it would be through with those before, so that the last one ends as early
-    as can be.
-
-    Args:
-        num_tasks: Integer, M, at least 1. With 1 there is no shadow.
-        devices: The names of the devices, at least one, on one machine or on
-            several. A unit never spans two machines.
-
-    Returns:
-        A `Placement`.
-
-    Example:
+    as it would be through with those before.
 
     >>> place(3, ["GPU:0", "GPU:1", "GPU:2"])
     3 tasks, 2 turns
@@ -104,33 +81,29 @@ def place(num_tasks: int, devices: Sequence[str]) -> Placement:
     2     1     GPU:0   GPU:1
     """
     units = _units(devices, has_shadow=num_tasks > 1)
-    taken = [0] * len(units)
-    shares = dict.fromkeys((machine(unit.master) for unit in units), 0)
-    rows: list[TaskPlacement] = []
+    turns: Counter[_Unit] = Counter()
+    shares: Counter[str] = Counter()  # of machines
+
+    def order(unit: _Unit) -> tuple[int, int, int]:
+        """By the earliest end, the fewest turns, and the fewest tasks."""
+        master, shadow = unit
+        replicas = 2 if shadow == master else 1  # that train at a time
+        end = replicas * (turns[unit] + 1)
+        return end, turns[unit], shares[machine(master)]
+
+    rows = []
     for task in range(num_tasks):
-        # The earliest end; of equal ends the fewest turns, then the machine
-        # with the fewest tasks, then in order.
-        *_, chosen = min(
-            (
-                (taken[i] + 1) * _replicas_at_once(unit),
-                taken[i],
-                shares[machine(unit.master)],
-                i,
-            )
-            for i, unit in enumerate(units)
-        )
-        rows.append(TaskPlacement(task, *units[chosen], turn=taken[chosen]))
-        taken[chosen] += 1
-        shares[machine(units[chosen].master)] += 1
+        unit = min(units, key=order)
+        rows.append(TaskPlacement(task, *unit, turn=turns[unit]))
+        turns[unit] += 1
+        shares[machine(unit[0])] += 1
     return Placement(tuple(rows))
 
 
 def machine(device: str) -> str:
-    """Returns the part of a device's name that says on which machine it is.
+    """The part of a device's name that says on which machine it is.
 
     An empty string is this machine, whatever its devices are called.
-
-    Example:
 
     >>> machine("/job:worker/replica:0/task:1/device:GPU:0")
     '/job:worker/replica:0/task:1'
@@ -139,19 +112,13 @@ def machine(device: str) -> str:
     return where if f"/job:{JOB}/" in where else ""
 
 
-def _units(devices: Sequence[str], has_shadow: bool) -> list[Unit]:
+def _units(devices: Sequence[str], has_shadow: bool) -> list[_Unit]:
     if not has_shadow:
-        return [Unit(device, None) for device in devices]
-    units = []
+        return [(device, None) for device in devices]
+    units: list[_Unit] = []
     for each in dict.fromkeys(map(machine, devices)):
         names = [device for device in devices if machine(device) == each]
-        pairs = zip(names[::2], names[1::2], strict=False)
-        units += [Unit(*pair) for pair in pairs]
+        units += zip(names[::2], names[1::2], strict=False)
         if len(names) % 2:
-            units.append(Unit(names[-1], names[-1]))
+            units.append((names[-1], names[-1]))
     return units
-
-
-def _replicas_at_once(unit: Unit) -> int:
-    """How many replicas a unit's busier device trains at a time."""
-    return 2 if unit.shadow == unit.master else 1

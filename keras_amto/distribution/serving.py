@@ -6,16 +6,14 @@ import socket
 import tensorflow as tf
 
 from keras_amto.arguments import check_text
+from keras_amto.arguments import wrong_value
 
 _ADDRESS = "'host:port', the host as other machines reach it"
 
 
-def job_name() -> str:
-    """Returns the name of the servers' job, which tells TensorFlow's version.
-
-    A controller finds it in the names of the devices that a server reports.
-    """
-    return "keras_amto_tf_" + re.sub(r"\W", "_", tf.__version__)
+# The names of a server's devices tell a controller its version of TensorFlow.
+VERSION = re.sub(r"\W", "_", tf.__version__)
+_JOB = f"keras_amto_tf_{VERSION}"
 
 
 def serve(address: str) -> None:
@@ -46,14 +44,14 @@ def serve(address: str) -> None:
     ```
     """
     check_address("address", address)
-    job = job_name()
+    port = int(address.rpartition(":")[2])
     try:
-        server = tf.distribute.Server(
-            tf.train.ClusterSpec({job: [address]}), job_name=job, task_index=0
-        )
-    except tf.errors.OpError as error:
+        # TensorFlow would not say why it cannot have a port.
+        socket.create_server(("", port)).close()
+        server = tf.distribute.Server({_JOB: [address]})
+    except (OSError, tf.errors.OpError) as error:
         raise OSError(
-            f"The server cannot listen: {_refusal(address) or error.message}. "
+            f"The server cannot listen: {error}. "
             f"Received: address={address!r}. "
             "Expected: a port of this machine that is free."
         ) from error
@@ -65,23 +63,10 @@ def serve(address: str) -> None:
     server.join()
 
 
-def _refusal(address: str) -> str | None:
-    """Why the system refuses a port, which TensorFlow does not say."""
-    with socket.socket() as probe:
-        try:
-            probe.bind(("", int(address.rpartition(":")[2])))
-        except OSError as error:
-            return error.strerror
-    return None
-
-
 def check_address(name: str, address: str) -> str:
     """Returns an address, or says what it should have been."""
     check_text(name, address, _ADDRESS)
     host, _, port = address.rpartition(":")
     if not host or not port.isdigit() or not 0 < int(port) < 2**16:
-        raise ValueError(
-            f"`{name}` is not an address. Received: {name}={address!r}. "
-            f"Expected: {_ADDRESS}."
-        )
+        raise wrong_value(name, address, "is not an address", _ADDRESS)
     return address

@@ -8,6 +8,7 @@ from typing import Any
 
 import keras
 
+from keras_amto.arguments import wrong_type
 from keras_amto.distribution.placement import Placement
 from keras_amto.distribution.placement import place
 
@@ -32,37 +33,18 @@ _REFUSED = {
 
 
 def resolve_strategy(strategy: Any) -> Any:
-    """Returns the strategy to use, checked.
-
-    Args:
-        strategy: A `tf.distribute.Strategy`, or `None` for the one in whose
-            scope the caller is.
-
-    Returns:
-        The strategy, or `None` where there is none.
-
-    Raises:
-        TypeError: if it is not a strategy.
-        ValueError: if it is of a kind that cannot place tasks.
-    """
-    # Code that has a strategy, or runs in the scope of one, imported it.
-    tf = sys.modules.get("tensorflow")
-    if strategy is None:
-        if keras.config.backend() != "tensorflow" or tf is None:
-            return None
-        if not tf.distribute.has_strategy():
-            return None
-        strategy = tf.distribute.get_strategy()
-    if is_cluster(strategy):
+    """The strategy to use, checked; for `None` that of the scope."""
+    if strategy is None and keras.config.backend() == "tensorflow":
+        strategy = _current_strategy()
+    if strategy is None or is_cluster(strategy):
         return strategy
+    tf = sys.modules.get("tensorflow")  # which code with a strategy imported
     if tf is None or not isinstance(strategy, tf.distribute.Strategy):
-        raise TypeError(
-            "`strategy` is not a strategy. "
-            f"Received: strategy={strategy!r} (of type "
-            f"{type(strategy).__name__}). "
-            "Expected: a tf.distribute.Strategy, what "
-            "keras_amto.distribution.connect returns, or None."
+        expected = (
+            "a tf.distribute.Strategy, what "
+            "keras_amto.distribution.connect returns, or None"
         )
+        raise wrong_type("strategy", strategy, "a strategy", expected)
     for name, reason in _REFUSED.items():
         kinds = (
             getattr(tf.distribute, name),
@@ -79,19 +61,16 @@ def resolve_strategy(strategy: Any) -> Any:
 
 
 def is_cluster(strategy: Any) -> bool:
-    """Returns whether a strategy is a cluster of several machines."""
+    """Whether a strategy is a cluster of several machines."""
     # Code that has a cluster imported its module.
     module = sys.modules.get("keras_amto.distribution.cluster")
     return module is not None and isinstance(strategy, module.Cluster)
 
 
 def current_scope() -> Scope:
-    """Returns what makes the scope of the caller again."""
-    tf = sys.modules.get("tensorflow")
-    if tf is None or not tf.distribute.has_strategy():
-        return contextlib.nullcontext
-    scope: Scope = tf.distribute.get_strategy().scope
-    return scope
+    """What makes the scope of the caller again."""
+    strategy = _current_strategy()
+    return contextlib.nullcontext if strategy is None else strategy.scope
 
 
 @contextlib.contextmanager
@@ -100,10 +79,11 @@ def outside_scope() -> Iterator[None]:
 
     Every worker is made in the scope of its own device, and scopes do not nest.
     """
-    tf = sys.modules.get("tensorflow")
-    if tf is None or not tf.distribute.has_strategy():
+    if _current_strategy() is None:
         yield
         return
+    import tensorflow as tf
+
     # Private, and used in this place alone: a scope belongs to TensorFlow's
     # default graph, and no public name makes another one the default while
     # operations run eagerly. A test notices if it moves.
@@ -113,20 +93,15 @@ def outside_scope() -> Iterator[None]:
         yield
 
 
+def _current_strategy() -> Any:
+    tf = sys.modules.get("tensorflow")
+    if tf is None or not tf.distribute.has_strategy():
+        return None
+    return tf.distribute.get_strategy()
+
+
 def placement_under(strategy: Any, num_tasks: int, engine: str) -> Placement:
-    """Lays the tasks over the devices of a strategy.
-
-    Args:
-        strategy: What `resolve_strategy` returned.
-        num_tasks: Integer, M.
-        engine: `"tensorflow"`, or `"portable"`, which trains where Keras does.
-
-    Returns:
-        A `Placement`.
-
-    Raises:
-        ValueError: if there is a strategy that the engine cannot follow.
-    """
+    """Lays the tasks over the devices of what `resolve_strategy` returned."""
     if engine == "portable":
         if strategy is not None:
             raise ValueError(
@@ -140,9 +115,10 @@ def placement_under(strategy: Any, num_tasks: int, engine: str) -> Placement:
     import tensorflow as tf
 
     if strategy is None:
-        devices = tf.config.list_logical_devices("GPU")
-        names = [device.name for device in devices] or ["/device:CPU:0"]
-        return place(num_tasks, names)
-    if is_cluster(strategy):
-        return place(num_tasks, strategy.devices)
-    return place(num_tasks, strategy.extended.worker_devices)
+        gpus = tf.config.list_logical_devices("GPU")
+        devices = [gpu.name for gpu in gpus] or ["/device:CPU:0"]
+    elif is_cluster(strategy):
+        devices = strategy.devices
+    else:
+        devices = strategy.extended.worker_devices
+    return place(num_tasks, devices)

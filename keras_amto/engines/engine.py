@@ -55,6 +55,10 @@ class Engine(abc.ABC):
     def reset_metrics(self, state: TaskState) -> TaskState:
         """Returns the state with its metrics reset, as an epoch begins."""
 
+    def on_host(self, replica: Replica) -> Replica:
+        """Returns a replica on this machine, wherever it lies."""
+        return replica
+
     @abc.abstractmethod
     def train(
         self,

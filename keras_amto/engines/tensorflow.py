@@ -14,7 +14,7 @@ from keras_amto.engines.device import Device
 from keras_amto.engines.engine import Engine
 from keras_amto.engines.host_data import HOST
 from keras_amto.engines.host_data import HostData
-from keras_amto.engines.host_data import host_of
+from keras_amto.engines.moving import Mover
 from keras_amto.engines.records import EvaluationJob
 from keras_amto.engines.records import Logs
 from keras_amto.engines.records import OnProgress
@@ -45,6 +45,7 @@ class TensorFlowEngine(Engine):
     ) -> None:
         self._rows = {row.task: row for row in placement.tasks}
         self._data = HostData()
+        self._mover = Mover()
         together = {r.master for r in placement.tasks if r.master == r.shadow}
         self._devices = {
             name: Device(
@@ -83,6 +84,9 @@ class TensorFlowEngine(Engine):
 
     def finalize(self, replica: Replica) -> Replica:
         return self._first.finalize(replica)
+
+    def on_host(self, replica: Replica) -> Replica:
+        return self._mover(replica, HOST)
 
     def train(
         self,
@@ -134,7 +138,7 @@ class TensorFlowEngine(Engine):
             for replica in replicas:
                 key = id(replica), machine(name)
                 if key not in arrived:
-                    arrived[key] = _copied(replica, name)
+                    arrived[key] = self._mover(replica, name)
                 there.append(arrived[key])
             job = job._replace(replicas=tuple(there))
             return Part(self._devices[name], job)
@@ -160,18 +164,4 @@ def _tensors_like(
         return tuple(
             tf.convert_to_tensor(array, dtype=variable.dtype)
             for array, variable in zip(arrays, variables, strict=True)
-        )
-
-
-def _copied(replica: Replica, device: str) -> Replica:
-    """The replica on the machine of a device, itself if it lies there."""
-    values = (*replica.weights, *replica.optimizer)
-    # Arrays are in this process.
-    where = machine(getattr(values[0], "device", "")) if values else ""
-    if where == machine(device):
-        return replica
-    with tf.device(host_of(device)):
-        return Replica(
-            tuple(map(tf.identity, replica.weights)),
-            tuple(map(tf.identity, replica.optimizer)),
         )

@@ -98,9 +98,11 @@ class KerasEvents(Listener):
         return self.round_copy
 
     def before(self, run: RunState, execution: Execution) -> RunState:
-        if self.keeps_copies and execution.starts_round:
-            self.round_copy = self._copies.copy(self.capture(run))
         run = self._followed(run)  # `on_train_begin` may have written
+        if self.keeps_copies and execution.starts_round:
+            self.round_copy = self._copies.copy(
+                self.capture(run), self.problem.engine
+            )
         self._before_cut = None
         if self.keeper is not None and execution.cuts_round:
             # With more epochs the round would go on: where they may be added

@@ -12,6 +12,8 @@ from typing import TypeVar
 import numpy as np
 
 from keras_amto.distribution import LostMachineError
+from keras_amto.engines import Engine
+from keras_amto.engines import Replica
 from keras_amto.fit.carried import Carried
 
 _SECONDS_BETWEEN_CHECKS = 2.0
@@ -52,7 +54,6 @@ class Watch:
                     self._cluster.check()
                 except LostMachineError:
                     self._has_noticed = True
-                    self._cluster.hang_up()
 
         thread = threading.Thread(
             target=ask, name="keras_amto_watch", daemon=True
@@ -111,42 +112,39 @@ class Copies:
         # By `id`, with what has it: else another object might get the same.
         self._known: dict[int, tuple[Any, Any]] = {}
 
-    def copy(self, value: Any) -> Any:
+    def copy(self, value: Any, engine: Engine | None = None) -> Any:
         """Returns a record with NumPy arrays in the place of tensors.
 
         Args:
             value: A record, with records, tuples, lists and dicts in it. What
                 is one object in it stays one.
+            engine: Fetches replicas in few messages, where there is one.
         """
         known: dict[int, tuple[Any, Any]] = {}
 
         def copy(item: Any) -> Any:
             key = id(item)
             if key not in known:
-                known[key] = self._known.get(key) or (
-                    item,
-                    _rebuilt(item, copy),
-                )
+                known[key] = self._known.get(key) or (item, made(item))
             return known[key][1]
+
+        def made(item: Any) -> Any:
+            if isinstance(item, Replica) and engine is not None:
+                near = engine.on_host(item)
+                return Replica(*(tuple(map(np.asarray, v)) for v in near))
+            if dataclasses.is_dataclass(item) and not isinstance(item, type):
+                names = [field.name for field in dataclasses.fields(item)]
+                changed = {name: copy(getattr(item, name)) for name in names}
+                return dataclasses.replace(item, **changed)
+            if hasattr(item, "_fields"):
+                return type(item)(*map(copy, item))
+            if isinstance(item, tuple):
+                return tuple(map(copy, item))
+            return np.asarray(item) if hasattr(item, "numpy") else item
 
         result = copy(value)
         self._known = known
         return result
-
-
-def _rebuilt(item: Any, copy: Callable[[Any], Any]) -> Any:
-    """An item made of copies of its parts."""
-    if dataclasses.is_dataclass(item) and not isinstance(item, type):
-        names = [field.name for field in dataclasses.fields(item)]
-        changed = {name: copy(getattr(item, name)) for name in names}
-        return dataclasses.replace(item, **changed)
-    if hasattr(item, "_fields"):
-        return type(item)(*map(copy, item))
-    if isinstance(item, tuple):
-        return tuple(map(copy, item))
-    if hasattr(item, "numpy"):
-        return np.asarray(item)
-    return item
 
 
 def log_change(changed: list[str], step: int) -> None:

@@ -203,6 +203,19 @@ def killed_once(directory, generator, servers):
     return json.loads(path.read_text())
 
 
+def test_asking_a_machine_that_is_silent_leaves_no_descriptor_open():
+    from keras_amto.distribution.probing import silent_ones
+
+    address = f"localhost:{free_port()}"
+    assert silent_ones([address]) == [address]
+    one, other = socket.socketpair()
+    with open(__file__), one, other:
+        before = len(os.listdir("/proc/self/fd"))
+        for _ in range(5):
+            silent_ones([address])
+        assert len(os.listdir("/proc/self/fd")) <= before
+
+
 def on_two_tasks(kind):
     """What each of two tasks is started with."""
     ports = free_port(), free_port()
@@ -303,7 +316,7 @@ def test_a_port_that_is_taken_is_told_in_one_line(taken_port):
     )
     assert process.returncode == 1
     (line,) = re.findall("^keras_amto serve.*", process.stderr, re.MULTILINE)
-    assert "cannot listen: Address already in use" in line
+    assert "Address already in use" in line
     assert f"localhost:{taken_port}" in line
     assert "Traceback" not in process.stderr
 
