@@ -1,9 +1,9 @@
 """How long does a round take on 1, 2, 4 and 8 devices?
 
-Four tasks train the same rounds on each number of devices, in one process, the
-first rounds untimed, since graphs are traced in them. Devices are the GPUs of
-this machine, as many as there are; without any, parts of its CPU, which share
-its cores.
+Four tasks train the same rounds on each number of devices, in one process, some
+rounds at a time in turns; the first are not timed, since graphs are traced in
+them. Devices are the GPUs of this machine, as many as there are; without any,
+parts of its CPU, which share its cores.
 
     python -m benchmarks.placement
     python -m benchmarks.placement --network mobilenet_v2 --steps 5 --rounds 2
@@ -18,12 +18,15 @@ import contextlib
 import os
 import time
 from collections.abc import Callable
+from collections.abc import Sequence
 from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import keras
 import numpy as np
+import numpy.typing as npt
+import psutil
 import tensorflow as tf
 
 import keras_amto
@@ -32,7 +35,6 @@ from tests.placement.machines import machines
 
 NUM_TASKS = 4
 BATCH_SIZE = 32
-UNTIMED = 2
 
 NETWORKS: dict[str, Callable[[], keras.Model]] = {
     "mlp": replica_step.mlp,
@@ -47,14 +49,78 @@ DATA: dict[str, Callable[[], tuple]] = {
 
 
 class Clock(keras_amto.callbacks.RoundCallback):
-    """Times rounds from end to end."""
+    """Times rounds from end to end, also in processor time.
 
-    def __init__(self) -> None:
+    Args:
+        processes: The numbers of all processes that work on a round.
+    """
+
+    def __init__(self, processes: Sequence[int]) -> None:
         super().__init__()
-        self.ends: list[float] = []
+        self._processes = [psutil.Process(number) for number in processes]
+        self.ends: list[tuple[float, float]] = []
 
     def on_round_end(self, round: int, record: object) -> None:
-        self.ends.append(time.perf_counter())
+        used = [sum(each.cpu_times()[:2]) for each in self._processes]
+        self.ends.append((time.perf_counter(), sum(used)))
+
+
+class Way:
+    """One way to place the tasks, which trains a few rounds at a time.
+
+    Args:
+        name: String, its first cell in the table.
+        strategy: What says on which devices.
+        servers: The numbers of processes that train for this one.
+        options: Those of the command.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        strategy: Any,
+        servers: Sequence[int],
+        options: argparse.Namespace,
+    ) -> None:
+        self.name = name
+        self._processes = [os.getpid(), *servers]
+        self._data = DATA[options.network]()
+        self._steps = options.steps
+        self._times: list[npt.NDArray[np.float64]] = []
+        keras.utils.set_random_seed(0)
+        self.model = keras_amto.AMTOModel(
+            NETWORKS[options.network](),
+            NUM_TASKS,
+            transfer_interval=options.steps,
+            seed=0,
+            strategy=strategy,
+        )
+        self.model.compile(
+            "sgd", "sparse_categorical_crossentropy", metrics=["accuracy"]
+        )
+
+    def train(self, rounds: int, timed: bool) -> None:
+        """Trains one round, and some more, which may be timed."""
+        clock = Clock(self._processes)
+        steps = (rounds + 1) * self._steps
+        self.model.fit(
+            *self._data,
+            batch_size=BATCH_SIZE,
+            epochs=steps,
+            validation_freq=steps,
+            verbose=0,
+            callbacks=[
+                keras_amto.AMTOCallback(patience=None, max_steps=steps),
+                clock,
+            ],
+        )
+        if timed:
+            self._times += list(np.diff(clock.ends, axis=0))
+
+    @property
+    def times(self) -> npt.NDArray[np.float64]:
+        """Medians of a round: milliseconds, and those of the processors."""
+        return 1000 * np.median(self._times, axis=0)
 
 
 def devices(most: int) -> tuple[str, list[str]]:
@@ -80,98 +146,64 @@ def strategy_over(names: list[str]) -> tf.distribute.Strategy:
     return tf.distribute.OneDeviceStrategy(names[0])
 
 
-def measure(
-    network: str, strategy: Any, steps: int, rounds: int
-) -> tuple[float, int]:
-    """Returns the median milliseconds of a round, and the turns it takes."""
-    keras.utils.set_random_seed(0)
-    x, y = DATA[network]()
-    model = keras_amto.AMTOModel(
-        NETWORKS[network](),
-        NUM_TASKS,
-        transfer_interval=steps,
-        seed=0,
-        strategy=strategy,
-    )
-    model.compile(
-        "sgd", "sparse_categorical_crossentropy", metrics=["accuracy"]
-    )
-    clock = Clock()
-    model.fit(
-        x,
-        y,
-        batch_size=BATCH_SIZE,
-        epochs=(rounds + UNTIMED) * steps,
-        validation_freq=(rounds + UNTIMED) * steps,
-        verbose=0,
-        callbacks=[
-            keras_amto.AMTOCallback(
-                patience=None, max_steps=(rounds + UNTIMED) * steps
-            ),
-            clock,
-        ],
-    )
-    times = np.diff(clock.ends)[UNTIMED - 1 :]
-    return 1000 * float(np.median(times)), model.placement.turns
-
-
 def main(arguments: list[str] | None = None) -> list[str]:
     """Prints the table and returns its lines."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--network", default="cnn", choices=NETWORKS)
     parser.add_argument("--devices", type=int, nargs="+", default=[1, 2, 4, 8])
     parser.add_argument("--steps", type=int, default=50, help="a round")
-    parser.add_argument("--rounds", type=int, default=5, help="timed")
+    parser.add_argument("--rounds", type=int, default=5, help="of a turn")
+    parser.add_argument("--turns", type=int, default=1)
     parser.add_argument("--servers", type=int, default=0)
     options = parser.parse_args(arguments)
     if not tf.config.list_physical_devices("GPU"):
         split_cpu(max(options.devices))
     with contextlib.ExitStack() as stack:
-        cluster = None
+        cluster, servers = None, []
         if options.servers:  # before anything else is made
             servers = stack.enter_context(machines(options.servers))
             cluster = keras_amto.distribution.connect(
                 [each.address for each in servers], use_controller=False
             )
-        lines = table(options, cluster)
+        kind, names = devices(max(options.devices))
+        ways = [
+            Way(f"{count} {kind}", strategy_over(names[:count]), [], options)
+            for count in options.devices
+            if count <= len(names)
+        ]
+        if cluster is not None:
+            numbers = [each.pid for each in servers]
+            name = f"{options.servers} servers"
+            ways.append(Way(name, cluster, numbers, options))
+        for way in ways:
+            way.train(1, timed=False)  # graphs are traced in it
+        for _ in range(options.turns):
+            for way in ways:
+                way.train(options.rounds, timed=True)
+        lines = table(options, kind, ways)
     print("\n".join(lines))
     return lines
 
 
-def table(options: argparse.Namespace, cluster: Any) -> list[str]:
-    """Measures, and returns the lines of the table."""
-    kind, names = devices(max(options.devices))
+def table(
+    options: argparse.Namespace, kind: str, ways: Sequence[Way]
+) -> list[str]:
+    """Returns the lines of the table."""
     lines = [
         f"{NUM_TASKS} tasks, {options.network}, rounds of {options.steps} "
         f"steps of {BATCH_SIZE} samples, {os.cpu_count()} cores on the host, "
         f"TensorFlow {tf.__version__}",
         "",
-        "| devices | turns | ms a round, median | beside the first row |",
-        "|---|---|---|---|",
+        "| devices | turns | ms a round, median | beside the first row "
+        "| ms of processors | beside the first row |",
+        "|---|---|---|---|---|---|",
     ]
-    first = None
-    for count in options.devices:
-        if count > len(names):
-            lines.append(f"| {count} {kind} | - | not on this machine | - |")
-            continue
-        round_time, turns = measure(
-            options.network,
-            strategy_over(names[:count]),
-            options.steps,
-            options.rounds,
-        )
-        first = first or round_time
+    for way in ways:
+        ms, processors = way.times
+        ratio, of_processors = way.times / ways[0].times
         lines.append(
-            f"| {count} {kind} | {turns} | {round_time:.0f} "
-            f"| {round_time / first:.2f} |"
-        )
-    if cluster is not None:
-        round_time, turns = measure(
-            options.network, cluster, options.steps, options.rounds
-        )
-        lines.append(
-            f"| {options.servers} servers | {turns} | {round_time:.0f} "
-            f"| {round_time / (first or round_time):.2f} |"
+            f"| {way.name} | {way.model.placement.turns} | {ms:.0f} "
+            f"| {ratio:.2f} | {processors:.0f} | {of_processors:.2f} |"
         )
     if kind == "CPU":
         lines += [

@@ -153,7 +153,8 @@ class Device:
         evaluated = None if job.samples is None else job.samples.data
         for kind, needed in (("train", data), ("evaluate", evaluated)):
             if needed is not None:
-                tensors = self._data.tensors(needed.sample(1), self._host)
+                # What they look like, without sending any.
+                tensors = self._data.tensors(needed.sample(1), HOST)
                 self._program(kind, workers, tensors)
 
     def _current(self, index: int) -> Replica:
