@@ -16,9 +16,8 @@ Scope = Callable[[], contextlib.AbstractContextManager[Any]]
 
 _REFUSED = {
     "ParameterServerStrategy": (
-        "keeps one set of variables on servers, which workers update whenever "
-        "they are ready; AMTO's replicas are networks of their own, which have "
-        "made the same steps when they are compared"
+        "keeps one set of variables on servers; AMTO's replicas are networks "
+        "of their own"
     ),
     "MultiWorkerMirroredStrategy": (
         "runs the whole script in every process; AMTO's script runs in one, "
@@ -27,7 +26,7 @@ _REFUSED = {
     ),
     "TPUStrategy": (
         "runs one program on all cores at once; AMTO's workers step apart from "
-        "each other, in loops that the host drives"
+        "each other"
     ),
 }
 
@@ -46,11 +45,8 @@ def resolve_strategy(strategy: Any) -> Any:
         )
         raise wrong_type("strategy", strategy, "a strategy", expected)
     for name, reason in _REFUSED.items():
-        kinds = (
-            getattr(tf.distribute, name),
-            getattr(tf.distribute.experimental, name),
-        )
-        if isinstance(strategy, kinds):
+        modules = (tf.distribute, tf.distribute.experimental)
+        if any(isinstance(strategy, getattr(each, name)) for each in modules):
             raise ValueError(
                 f"A {name} {reason}. "
                 f"Received: strategy={strategy!r}. "
