@@ -16,6 +16,7 @@ import ml_dtypes
 import numpy as np
 import pytest
 
+from keras_amto.tasks import IndexedData
 from keras_amto.tasks import in_order
 from keras_amto.tasks import indexed_data
 from keras_amto.tasks import read_data
@@ -447,3 +448,11 @@ def test_a_damaged_sample_of_a_loader_is_named():
 
     with pytest.raises(ValueError, match=r"sample 21, 'image-21\.jpg'"):
         read_data(torch.utils.data.DataLoader(Images(), BATCH))
+
+
+def test_data_say_whether_they_are_in_memory(tmp_path):
+    array = np.arange(12.0).reshape(6, 2)
+    np.save(tmp_path / "x.npy", array)
+    mapped = np.load(tmp_path / "x.npy", mmap_mode="r")
+    assert IndexedData({"a": array, "b": array[::-1]}, array[:, 0]).is_in_memory
+    assert not IndexedData({"a": array, "b": mapped}).is_in_memory
