@@ -677,7 +677,7 @@ def test_what_was_read_or_converted_is_held_once(source):
     """The engine's tensors lie in the memory of the gross set."""
     import tensorflow as tf
 
-    from keras_amto.engines import host_data
+    from keras_amto.engines.program import share
     from keras_amto.tasks import read_data
 
     x, y = digits(150)
@@ -686,7 +686,7 @@ def test_what_was_read_or_converted_is_held_once(source):
     else:
         given = (x.astype("float64"), y)
     data, _ = read_data(*given)
-    tensor = host_data.share(data.x)
+    tensor = share(data.x)
     data.x[3, 5] = 0.625
     assert tensor[3, 5].numpy() == 0.625
     np.testing.assert_array_equal(tensor, data.x)

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
+HOST = "CPU:0"
 JOB = "worker"  # what a controller calls the servers of other machines
 
 _Unit = tuple[str, str | None]  # the devices of a master and of its shadow
@@ -110,6 +111,12 @@ def machine(device: str) -> str:
     """
     where = device.rpartition("/device:")[0]
     return where if f"/job:{JOB}/" in where else ""
+
+
+def host_of(device: str) -> str:
+    """Returns the CPU of the machine on which a device is."""
+    where = machine(device)
+    return f"{where}/device:{HOST}" if where else HOST
 
 
 def _units(devices: Sequence[str], has_shadow: bool) -> list[_Unit]:

@@ -5,10 +5,10 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from keras_amto.distribution.placement import HOST
+from keras_amto.distribution.placement import host_of
 from keras_amto.engines.augmentation import Augmentation
-from keras_amto.engines.host_data import HOST
-from keras_amto.engines.host_data import HostData
-from keras_amto.engines.host_data import host_of
+from keras_amto.engines.program import HostData
 from keras_amto.engines.program import Program
 from keras_amto.engines.program import any_length
 from keras_amto.engines.program import trace_step

@@ -5,8 +5,8 @@ from typing import Any
 import tensorflow as tf
 
 from keras_amto.distribution import machine
-from keras_amto.engines.host_data import HOST
-from keras_amto.engines.host_data import host_of
+from keras_amto.distribution.placement import HOST
+from keras_amto.distribution.placement import host_of
 from keras_amto.engines.records import Replica
 
 

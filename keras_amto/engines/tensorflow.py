@@ -10,11 +10,11 @@ import tensorflow as tf
 
 from keras_amto.distribution import Placement
 from keras_amto.distribution import machine
+from keras_amto.distribution.placement import HOST
 from keras_amto.engines.device import Device
 from keras_amto.engines.engine import Engine
-from keras_amto.engines.host_data import HOST
-from keras_amto.engines.host_data import HostData
 from keras_amto.engines.moving import Mover
+from keras_amto.engines.program import HostData
 from keras_amto.engines.records import EvaluationJob
 from keras_amto.engines.records import Logs
 from keras_amto.engines.records import OnProgress
