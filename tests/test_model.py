@@ -315,6 +315,24 @@ def test_a_population_that_diverged_stops_with_an_error_that_says_so():
         np.testing.assert_array_equal(a, b)
 
 
+@pytest.mark.parametrize("given", ["a model", "a function"])
+def test_weights_that_are_loaded_after_a_refused_fit_are_trained_on(given):
+    model = keras_amto.AMTOModel(
+        mlp() if given == "a model" else mlp, 2, 3, seed=0
+    )
+    compiled(model, optimizer=keras.optimizers.SGD(0.0))
+    x, y = digits(60)
+    spoiled = np.where(x == x[7, 20], np.nan, x)
+    with pytest.raises(ValueError, match="`x` holds NaN"):
+        model.fit(spoiled, y, verbose=0)
+    loaded = [np.full(w.shape, 0.5) for w in model.best_model.get_weights()]
+    model.best_model.set_weights(loaded)
+    model.fit(x, y, verbose=0)
+    for task in range(2):
+        for weight in model.get_task_weights(task):
+            np.testing.assert_array_equal(weight, 0.5)
+
+
 # Fitting again
 
 

@@ -20,7 +20,7 @@ from keras_amto.engines import Replica
 from keras_amto.engines import innermost
 from keras_amto.engines import reset_optimizer
 from keras_amto.engines import resolve_engine
-from keras_amto.fit.shown import ShownNetwork
+from keras_amto.fit.visible import VisibleNetwork
 from keras_amto.ledger import Finalists
 from keras_amto.settings import Settings
 from keras_amto.tasks import Task
@@ -41,7 +41,7 @@ class Carried:
     settings: Settings
     strategy: Any = None  # the `tf.distribute.Strategy` whose devices train
     augment: Callable[..., Any] | None = None
-    shown: ShownNetwork = dataclasses.field(init=False)
+    visible: VisibleNetwork = dataclasses.field(init=False)
     compile_args: dict[str, Any] = dataclasses.field(default_factory=dict)
     #: Makes the scope of a strategy in which `compile` was called.
     scope: Scope = contextlib.nullcontext
@@ -55,9 +55,9 @@ class Carried:
     looks: tuple[str, str | None] | None = None
 
     def __post_init__(self) -> None:
-        self.shown = ShownNetwork(self.network)
+        self.visible = VisibleNetwork(self.network)
         if self.model_fn is not None and self.network.built:
-            self.shown.remember()
+            self.visible.remember()
 
     @property
     def engine_name(self) -> str:
@@ -83,10 +83,10 @@ class Carried:
             self.run = dataclasses.replace(
                 self.run.with_masters(masters), task_states=()
             )
-        optimizer, before = compile_args["optimizer"], self.shown.optimizer
+        optimizer, before = compile_args["optimizer"], self.visible.optimizer
         if before is not None and innermost(optimizer) is innermost(before):
             reset_optimizer(optimizer, self.network.trainable_variables)
-        self.shown.optimizer = optimizer
+        self.visible.optimizer = optimizer
         self.compile_args = compile_args
         self.scope = current_scope()
         self.engine = self.looks = None

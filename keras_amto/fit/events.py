@@ -33,7 +33,7 @@ class FitState:
     """All that a `fit` is made of between two executions: what is backed up."""
 
     run: RunState
-    shown: Replica | None  # what the model shows, once it shows anything
+    visible: Replica | None  # what the model shows, once it shows anything
     learning_rate: float | None  # what callbacks have made of it
     epoch_logs: Logs | None  # those of the last epoch, once it has ended
     callbacks: dict[str, Any]  # the state of each that has any, by position
@@ -72,7 +72,7 @@ class KerasEvents(Listener):
         """Returns all that the `fit` is made of."""
         return FitState(
             run=run,
-            shown=self.carried.shown.replica,
+            visible=self.carried.visible.replica,
             learning_rate=self.learning_rate(),
             epoch_logs=self.epoch_logs,
             callbacks=states_of(self.callbacks.callbacks),
@@ -82,8 +82,8 @@ class KerasEvents(Listener):
         """Goes on from a backup, after `on_train_begin`."""
         self.winner = None
         restore_states(self.callbacks.callbacks, state.callbacks)
-        if state.shown is not None:
-            self.carried.shown.show(state.shown)
+        if state.visible is not None:
+            self.carried.visible.load(state.visible)
         if state.learning_rate is not None:
             self.model.optimizer.learning_rate = state.learning_rate
         self.epoch_logs = state.epoch_logs
@@ -141,7 +141,7 @@ class KerasEvents(Listener):
         self._training_logs = logs
         steps = execution.steps
         if self.given.listens_to_batches:
-            self._show_champion(run)  # somebody looks
+            self._load_champion(run)  # somebody looks
             whole = self.model.steps_per_execution
             if execution.ends_epoch and execution.batch % whole == 0:
                 steps = whole  # as in Keras, whose last one counts in full
@@ -168,7 +168,7 @@ class KerasEvents(Listener):
                 )
             self.model.stop_training = True
         if self.given.follows_rounds:
-            self._show_champion(run)  # somebody looks
+            self._load_champion(run)  # somebody looks
         for callback in self._round_callbacks():
             callback.on_round_end(record.round, record)
         return self._followed(run)
@@ -179,7 +179,7 @@ class KerasEvents(Listener):
             run, validation = self._validated(run)
             logs |= {f"val_{k}": v for k, v in validation.items()}
         else:
-            self._show_champion(run)
+            self._load_champion(run)
         begin = run.step - execution.batch - execution.steps
         logs["transfers"] = sum(
             int(each.accepted.sum())
@@ -207,7 +207,7 @@ class KerasEvents(Listener):
             self.bar,
             self.tick,
         )
-        self.carried.shown.show(self.winner)
+        self.carried.visible.load(self.winner)
 
     def stops(self) -> bool:
         return bool(self.model.stop_training)
@@ -232,7 +232,7 @@ class KerasEvents(Listener):
         """The state as callbacks have left it: they may set weights."""
         run = self.carried.run or run
         if self.given.may_write:
-            written = self.carried.shown.take_writes()
+            written = self.carried.visible.take_writes()
             if written:
                 run = run.with_weights(written)
         self.carried.run = run
@@ -243,7 +243,7 @@ class KerasEvents(Listener):
         self.callbacks.on_test_begin()
         run = validate(run, self.problem, self.tick)
         self.carried.run = run
-        self._show_champion(run)
+        self._load_champion(run)
         batch = 0
         sets, known = self.problem.validation_sets, run.validation_logs
         for samples, (logs, *_) in zip(sets, known, strict=True):
@@ -260,10 +260,10 @@ class KerasEvents(Listener):
         self.callbacks.on_test_end(mean)
         return run, mean
 
-    def _show_champion(self, run: RunState) -> None:
+    def _load_champion(self, run: RunState) -> None:
         """Shows the master of lowest known loss, unless all have diverged."""
         if run.champion is not None:
-            self.carried.shown.show(run.masters[run.champion])
+            self.carried.visible.load(run.masters[run.champion])
 
     def _round_callbacks(self) -> list[RoundCallback]:
         callbacks = self.callbacks.callbacks

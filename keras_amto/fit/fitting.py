@@ -58,8 +58,13 @@ def run_fit(
         refuse_data(plan, carried, engine, run, sample, given.ends_on_nan)
         return engine, run
 
-    engine, run = on_machines_left(cluster, carried, prepare)
-    carried.shown.remember()
+    run_before = carried.run
+    try:
+        engine, run = on_machines_left(cluster, carried, prepare)
+    except BaseException:
+        carried.run = run_before  # weights may be others by the next `fit`
+        raise
+    carried.visible.remember()
     settings, backup, keeper = given.settings, given.backup, None
     if backup is not None:
         keeper = BackupKeeper(
@@ -120,7 +125,7 @@ def run_fit(
                     run = events.restore(copy)
             callbacks.on_train_end(events.epoch_logs)
             if events.winner is not None and given.overrides_winner:
-                carried.shown.show(events.winner)
+                carried.visible.load(events.winner)
     finally:
         if carried.run is not None:
             if events.masters_before is not None:
@@ -133,7 +138,7 @@ def run_fit(
                         carried.run = Copies().copy(carried.run)
                 except LostMachineError:
                     events.fall_back()
-        carried.shown.remember()
+        carried.visible.remember()
 
 
 def _train(run: RunState, events: KerasEvents) -> None:

@@ -71,7 +71,7 @@ def new_engine(carried: Carried, sample: IndexedData) -> Engine:
         )
     fresh = engine.initial_replica(carried.network.get_weights())
     expected = [tuple(value.shape) for value in fresh.optimizer]
-    received = [value.shape for value in carried.shown.optimizer_values()]
+    received = [value.shape for value in carried.visible.optimizer_values()]
     if received != expected:
         # It would be found out at the very end.
         raise ValueError(
@@ -99,12 +99,12 @@ def _masters(
     carried: Carried, engine: Engine, sample: IndexedData
 ) -> list[Replica]:
     """The M networks that training goes on from."""
-    shown, run, values = carried.shown, carried.run, None
+    visible, run, values = carried.visible, carried.run, None
     iterations = carried.compile_args["optimizer"].iterations
     if keras.ops.convert_to_numpy(iterations) > 0:
         # The optimizer goes on, as that of a loaded model does.
-        values = shown.optimizer_values()
-    if run is not None and not shown.was_changed():
+        values = visible.optimizer_values()
+    if run is not None and not visible.was_changed():
         return [
             # After `compile`, and only then, a master has no optimizer.
             m if m.optimizer else engine.initial_replica(m.weights, values)
@@ -131,7 +131,7 @@ def _initial_weights(carried: Carried, sample: IndexedData) -> list[list[Any]]:
             build_network(network, sample)
         return list(network.get_weights())
 
-    is_loaded = carried.shown.was_changed()
+    is_loaded = carried.visible.was_changed()
     if is_loaded is None:
         # It was not built then. Somebody may have built it, and loaded it.
         is_loaded = not all(map(np.array_equal, own, fresh(0)))

@@ -1,4 +1,4 @@
-"""What a model shows: the network and the optimizer that answer for it."""
+"""The network and the optimizer that the user sees."""
 
 import dataclasses
 import hashlib
@@ -13,7 +13,7 @@ from keras_amto.engines import to_numpy
 
 
 @dataclasses.dataclass(eq=False)
-class ShownNetwork:
+class VisibleNetwork:
     """The network that answers for an `AMTOModel`, and its optimizer.
 
     During `fit` it holds a copy of the champion, afterwards the winner.
@@ -21,11 +21,11 @@ class ShownNetwork:
 
     network: keras.Model
     optimizer: keras.optimizers.Optimizer | None = None  # `None` until compiled
-    #: What this `fit` has last shown, `None` before anything was.
+    #: What this `fit` has last loaded, `None` before it loads anything.
     replica: Replica | None = None
     _digest: str = ""  # of the weights that `remember` took
 
-    def show(self, replica: Replica) -> None:
+    def load(self, replica: Replica) -> None:
         """Puts a replica into the network and the optimizer."""
         variables = (*self.network.weights, *self._optimizer_variables())
         values = (*replica.weights, *replica.optimizer)
@@ -40,21 +40,21 @@ class ShownNetwork:
     def take_writes(self) -> dict[int, Any]:
         """Returns, by position, the weights that somebody else has written.
 
-        From then on they are what this `fit` has shown.
+        From then on they count as loaded.
         """
         now = [to_numpy(variable) for variable in self.network.weights]
         if self.replica is None:
             written = dict(enumerate(now)) if self.was_changed() else {}
             self.remember()
             return written
-        shown = self.replica.weights
+        loaded = self.replica.weights
         written = {
             i: new
-            for i, (new, old) in enumerate(zip(now, shown, strict=True))
+            for i, (new, old) in enumerate(zip(now, loaded, strict=True))
             if new.tobytes() != np.asarray(old).tobytes()
         }
         self.replica = self.replica._replace(
-            weights=tuple(written.get(i, old) for i, old in enumerate(shown))
+            weights=tuple(written.get(i, old) for i, old in enumerate(loaded))
         )
         return written
 
