@@ -263,7 +263,8 @@ class KerasEvents(Listener):
     def _load_champion(self, run: RunState) -> None:
         """Shows the master of lowest known loss, unless all have diverged."""
         if run.champion is not None:
-            self.carried.visible.load(run.masters[run.champion])
+            champion = run.masters[run.champion]
+            self.carried.visible.load(self.problem.engine.on_host(champion))
 
     def _round_callbacks(self) -> list[RoundCallback]:
         callbacks = self.callbacks.callbacks
