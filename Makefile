@@ -16,7 +16,7 @@ export TF_CPP_MIN_LOG_LEVEL ?= 3
 demo: $(VENV)/ready
 	$(BIN)/python examples/quickstart_digits.py
 
-test: lint types unit test-keras test-jax
+test: lint types unit test-jax
 
 lint: $(VENV)/ready
 	$(BIN)/ruff check .
