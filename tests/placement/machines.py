@@ -74,6 +74,7 @@ class Machine:
         """Ends it as a power cut would."""
         self._process.kill()
         self._process.wait()
+        self._printed.close()
 
     def pause(self):
         """Lets it fall silent."""
