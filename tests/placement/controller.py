@@ -146,7 +146,7 @@ def before_first_step(number):
         cluster = connect([each.address for each in servers])
         for module, name, victim in (
             (fit.start, "make_engine", servers[1]),
-            (fit.refusals, "_try_step", servers[0]),
+            (fit.refusals, "explained_misfit", servers[0]),
         ):
             _kill_at(module, name, victim)
         yield run(cluster) | {"used": len(cluster.addresses)}
