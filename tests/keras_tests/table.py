@@ -76,7 +76,7 @@ FAILING: dict[str, Entry] = {
         _TRAINER,
         Reason.REFUSED,
         "samples are gathered one by one, which needs dense arrays",
-        "holds a ragged or sparse tensor",
+        "is not dense, but ragged or sparse",
         "test_trainer_with_raggeds_functional",
         "test_trainer_with_raggeds_layer",
         "test_trainer_with_raggeds_model",
