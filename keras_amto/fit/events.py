@@ -82,7 +82,10 @@ class KerasEvents(Listener):
         """Goes on from a backup, after `on_train_begin`."""
         self.winner = None
         restore_states(self.callbacks.callbacks, state.callbacks)
-        if state.visible is not None:
+        if state.visible is None:
+            # What `on_train_begin` has written is in the run already.
+            self.carried.visible.remember()
+        else:
             self.carried.visible.load(state.visible)
         if state.learning_rate is not None:
             self.model.optimizer.learning_rate = state.learning_rate

@@ -25,8 +25,8 @@ from keras_amto.fit.plan import FitPlan
 from keras_amto.fit.progress import Progress
 from keras_amto.fit.recovery import Copies
 from keras_amto.fit.recovery import Watch
-from keras_amto.fit.recovery import explained
 from keras_amto.fit.recovery import log_change
+from keras_amto.fit.recovery import losses_explained
 from keras_amto.fit.recovery import on_machines_left
 from keras_amto.fit.refusals import refuse_data
 from keras_amto.fit.refusals import refuse_text
@@ -112,7 +112,7 @@ def run_fit(
                 if keeper is not None:
                     keeper.begin_ledger(run.records)
                 try:
-                    with explained(cluster):
+                    with losses_explained(cluster):
                         _train(run, events)
                     break
                 except LostMachineError:
@@ -134,7 +134,7 @@ def run_fit(
             if cluster is not None:
                 # A machine may be lost before the next `fit`, or just was.
                 try:
-                    with explained(cluster):
+                    with losses_explained(cluster):
                         carried.run = Copies().copy(carried.run)
                 except LostMachineError:
                     events.fall_back()

@@ -66,7 +66,7 @@ class Watch:
             thread.join()
 
 
-def explained(cluster: Any) -> contextlib.AbstractContextManager[None]:
+def losses_explained(cluster: Any) -> contextlib.AbstractContextManager[None]:
     """Raises `LostMachineError` where a machine is lost, if there are any."""
     if cluster is None:
         return contextlib.nullcontext()

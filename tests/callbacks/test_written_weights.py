@@ -112,3 +112,26 @@ def test_what_is_saved_after_the_last_epoch_is_the_winner(tmp_path, stop_at):
         model.best_model.get_weights(), winner, strict=True
     ):
         np.testing.assert_array_equal(saved, weight)
+
+
+def test_what_was_written_as_training_began_is_not_written_again(tmp_path):
+    """By a run that goes on from a backup, before anything was shown."""
+
+    class Loads(keras.callbacks.Callback):
+        def on_train_begin(self, logs=None):
+            network = self.model.best_model
+            network.set_weights([w * 0 + 0.1 for w in network.get_weights()])
+
+    class Dies(keras.callbacks.Callback):
+        def on_test_begin(self, logs=None):
+            raise KeyboardInterrupt
+
+    def backup():
+        return keras_amto.PopulationBackup(tmp_path)
+
+    straight = fit([Loads()], rate=0.1, interval=1)
+    with pytest.raises(KeyboardInterrupt):
+        fit([Loads(), backup(), Dies()], rate=0.1, interval=1)
+    resumed = fit([Loads(), backup()], rate=0.1, interval=1)
+    for one, two in zip(straight.ledger, resumed.ledger, strict=True):
+        assert one.to_json() == two.to_json()
