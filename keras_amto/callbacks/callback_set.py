@@ -33,7 +33,8 @@ class CallbackSet:
     @property
     def may_write(self) -> bool:
         """Whether a callback may write into the network that it is shown."""
-        return any(map(may_write, self.others))
+        others = (each for each in self.others if each is not self.backup)
+        return any(map(may_write, others))
 
     @property
     def ends_on_nan(self) -> bool:

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 import keras_amto
+from keras_amto.callbacks.callback_set import read_callbacks
 from tests.conftest import needs_tensorflow
 from tests.data import digits
 from tests.networks import compiled
@@ -135,3 +136,24 @@ def test_what_was_written_as_training_began_is_not_written_again(tmp_path):
     resumed = fit([Loads(), backup()], rate=0.1, interval=1)
     for one, two in zip(straight.ledger, resumed.ledger, strict=True):
         assert one.to_json() == two.to_json()
+
+
+class Own(keras.callbacks.Callback):
+    pass
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        (lambda path: keras_amto.AMTOCallback(), False),
+        (lambda path: keras_amto.PopulationBackup(path), False),
+        (lambda path: keras.callbacks.EarlyStopping(), False),
+        (lambda path: keras.callbacks.LambdaCallback(), True),
+        (lambda path: Own(), True),
+    ],
+)
+def test_weights_are_compared_where_a_callback_may_write_them(
+    tmp_path, given, expected
+):
+    """Elsewhere that would cost time for nothing."""
+    assert read_callbacks([given(tmp_path)], 0).may_write == expected
