@@ -209,11 +209,13 @@ def test_asking_a_machine_that_is_silent_leaves_no_descriptor_open():
     address = f"localhost:{free_port()}"
     assert silent_ones([address]) == [address]
     one, other = socket.socketpair()
+    calls = 20
     with open(__file__), one, other:
         before = len(os.listdir("/proc/self/fd"))
-        for _ in range(5):
+        for _ in range(calls):
             silent_ones([address])
-        assert len(os.listdir("/proc/self/fd")) <= before
+        # Threads of other libraries open some at any time, but not so many.
+        assert len(os.listdir("/proc/self/fd")) < before + calls
 
 
 def on_two_tasks(kind):
