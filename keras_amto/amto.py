@@ -26,12 +26,14 @@ import numpy.typing as npt
 
 from keras_amto.algorithm import Patience
 from keras_amto.algorithm import Purpose
+from keras_amto.algorithm import RunningMean
 from keras_amto.algorithm import accepts
 from keras_amto.algorithm import comparable_losses
 from keras_amto.algorithm import donor_probabilities
 from keras_amto.algorithm import draw_donors
 from keras_amto.algorithm import initial_patience
 from keras_amto.algorithm import initial_relationships
+from keras_amto.algorithm import merge
 from keras_amto.algorithm import random_stream
 from keras_amto.algorithm import update_patience
 from keras_amto.algorithm import update_relationships
@@ -50,6 +52,9 @@ from keras_amto.tasks import IndexedData
 from keras_amto.tasks import TrainingBatches
 
 FloatArray = npt.NDArray[np.float64]
+
+#: Of how many training batches a merged network's statistics are the means.
+STATISTICS_BATCHES = 10
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -75,6 +80,10 @@ class RunState:
             where the networks have trained since.
         losses: Float array of shape `(M,)`, the masters' latest validation
             losses, `None` before the first validation.
+        average: The mean of all masters at the ends of the rounds in the last
+            part of training, empty before it.
+        average_start: Integer, the step after which they count, `None` where
+            no average is wanted.
         round_start: The state in which the round under way began, `None`
             between two rounds.
     """
@@ -91,6 +100,8 @@ class RunState:
     donor_probabilities: FloatArray | None = None
     validation_logs: tuple[tuple[Logs, ...], ...] = ()
     losses: FloatArray | None = None
+    average: RunningMean = RunningMean()
+    average_start: int | None = None
     round_start: "RunState | None" = None
 
     @property
@@ -170,6 +181,8 @@ class Problem:
         batches: The training batches of each task, D_m^t.
         validation_sets: The validation set of each task, D_m^v.
         seed: Integer, the only source of donors.
+        transfer: `"replace"`: a shadow starts from its donor, as in the paper;
+            or `"merge"`: from an average.
         selection: `"adaptive"` for equation 4, or `"uniform"`.
         relationship_decay: Float in (0, 1], 1 for equation 6.
         min_delta: Float, by how much a loss has to be lower to be better.
@@ -180,6 +193,7 @@ class Problem:
     batches: tuple[TrainingBatches, ...]
     validation_sets: tuple[EvaluationSet, ...]
     seed: int
+    transfer: str = "replace"
     selection: str = "adaptive"
     relationship_decay: float = 1.0
     min_delta: float = 0.0
@@ -287,8 +301,9 @@ def initial_run(
 def begin(run: RunState) -> RunState:
     """Returns the state from which another `fit` goes on.
 
-    Networks, relationships and the ledger stay. Patience, the best networks and
-    what is known of validation sets, which are drawn for each `fit`, do not.
+    Networks, relationships and the ledger stay. Patience, the best networks,
+    the average and what is known of validation sets, which are drawn for each
+    `fit`, do not.
     """
     return dataclasses.replace(
         run.last_round,
@@ -296,13 +311,16 @@ def begin(run: RunState) -> RunState:
         best=run.last_round.masters,
         validation_logs=((),) * run.num_tasks,
         losses=None,
+        average=RunningMean(),
+        average_start=None,
     )
 
 
 def reallocate(run: RunState, problem: Problem) -> RunState:
     """Each shadow starts from a donor's parameters (lines 11 and 12).
 
-    Equations 4 and 5. One task alone has neither donor nor shadow.
+    Equations 4 and 5. One task alone has neither donor nor shadow. With
+    `transfer="merge"`, not in the paper, it starts from an average.
     """
     if run.num_tasks == 1:
         return dataclasses.replace(run, round_start=run)
@@ -314,7 +332,50 @@ def reallocate(run: RunState, problem: Problem) -> RunState:
         round_start=run,
         donors=donors,
         donor_probabilities=probabilities,
-        shadows=tuple(run.masters[donor] for donor in donors),
+        shadows=(
+            merged(run, problem, donors)
+            if problem.transfer == "merge"
+            else tuple(run.masters[donor] for donor in donors)
+        ),
+    )
+
+
+def merged(
+    run: RunState, problem: Problem, donors: Sequence[int]
+) -> tuple[Replica, ...]:
+    """Returns shadows that start from the mean of donor and own master.
+
+    Their statistics of batch normalisation are those of the first batches that
+    they will train on.
+    """
+    masters = [problem.engine.on_host(master) for master in run.masters]
+    means = [
+        merge_replicas([masters[donor], masters[task]])
+        for task, donor in enumerate(donors)
+    ]
+    jobs = [
+        EvaluationJob(
+            task,
+            (mean,),
+            EvaluationSet(
+                problem.data,
+                problem.batches[task].window(
+                    run.step, run.step + STATISTICS_BATCHES
+                ),
+                problem.validation_sets[task].seed,
+            ),
+        )
+        for task, mean in enumerate(means)
+    ]
+    outcomes = problem.engine.estimate_statistics(jobs, lambda _: None)
+    return tuple(replica for (replica,) in outcomes)
+
+
+def merge_replicas(replicas: Sequence[Replica]) -> Replica:
+    """Returns the mean of replicas on the host; counters are the first's."""
+    return Replica(
+        merge([replica.weights for replica in replicas]),
+        merge([replica.optimizer for replica in replicas]),
     )
 
 
@@ -448,8 +509,19 @@ def determine_transfer(
         donor_probabilities=None,
         validation_logs=logs,
         losses=losses,
+        average=average(run, problem, masters),
         round_start=None,
     )
+
+
+def average(
+    run: RunState, problem: Problem, masters: Sequence[Replica]
+) -> RunningMean:
+    """Returns the running mean with these masters, where they count."""
+    if run.average_start is None or run.step <= run.average_start:
+        return run.average
+    hosts = map(problem.engine.on_host, masters)
+    return run.average.add([replica.weights for replica in hosts])
 
 
 def _losses(logs: Sequence[tuple[Logs, ...]], index: int) -> FloatArray:

@@ -29,11 +29,12 @@ from keras_amto.distribution import outside_scope
 from keras_amto.distribution import placement_under
 from keras_amto.distribution import resolve_strategy
 from keras_amto.engines import check_augment
+from keras_amto.engines import clone_compile_args
 from keras_amto.engines import default_seeds_from
 from keras_amto.engines import refuse_optimizer
 from keras_amto.engines import resolve_engine
-from keras_amto.engines.compile_args import clone_compile_args
 from keras_amto.exporting import export_network
+from keras_amto.fit.answers import new_answer
 from keras_amto.fit.carried import Carried
 from keras_amto.fit.fitting import run_fit
 from keras_amto.fit.plan import plan_fit
@@ -73,6 +74,14 @@ class AMTOModel(keras.Model):
             drawn at random for each task. Defaults to `0.1`.
         holdout_split: Float in [0, 1), share of a clean set that no task trains
             on or validates with and that selects the winner. Defaults to `0.0`.
+        transfer: How a shadow starts: `"replace"`, from its donor (the paper),
+            or `"merge"`, from the mean of its donor and its own master.
+            Defaults to `"replace"`.
+        acceptance: What a shadow is judged on: `"task"`, the validation set of
+            its task (the paper), or `"holdout"`, the clean set that is held out
+            or given as `validation_data`. That set then stands for all
+            validation sets in Algorithm 1, also in relationships and patience.
+            Defaults to `"task"`.
         selection: `"adaptive"` draws donors by equation 4, `"uniform"` makes
             all as likely (the ablation). Defaults to `"adaptive"`.
         stratify: Boolean, whether every split holds each class in proportion.
@@ -137,6 +146,8 @@ class AMTOModel(keras.Model):
         validation_split: float = 0.1,
         *,
         holdout_split: float = 0.0,
+        transfer: str = "replace",
+        acceptance: str = "task",
         selection: str = "adaptive",
         stratify: bool = False,
         engine: str = "auto",
@@ -153,6 +164,8 @@ class AMTOModel(keras.Model):
             transfer_interval=transfer_interval,
             validation_split=validation_split,
             holdout_split=holdout_split,
+            transfer=transfer,
+            acceptance=acceptance,
             selection=selection,
             relationship_decay=relationship_decay,
             memory_limit=memory_limit,
@@ -234,6 +247,21 @@ class AMTOModel(keras.Model):
                 f"{type(self).__name__!r} object has no attribute {name!r}"
             )
         return getattr(network, name)
+
+    def get_answer(self, answer: str) -> keras.Model:
+        """Returns what the last `fit` can answer with, as a model of its own.
+
+        Args:
+            answer: `"winner"`; or `"average"`, if `AMTOCallback.answer` was
+                that or `"ensemble"`; or `"ensemble"`, if it was that.
+
+        Returns:
+            A new `keras.Model`.
+
+        Raises:
+            ValueError: before any `fit`, or if it was not asked for.
+        """
+        return new_answer(self._carried, answer)
 
     def get_task_weights(self, task: int) -> list[Any]:
         """Returns a master's weights as of the last round, as NumPy arrays.
@@ -471,11 +499,27 @@ class AMTOModel(keras.Model):
                 validation_freq,
                 self.steps_per_execution,
                 given.settings.max_steps,
+                given.average_from,
                 0 if carried.run is None else carried.run.step,
                 files,
             )
+            self._answer_with(carried.network, carried.compile_args)
             run_fit(plan, self, carried, given, verbose)
+        ensemble = carried.answers and carried.answers.ensemble
+        if ensemble is not None:
+            self._answer_with(ensemble, {"optimizer": ensemble.optimizer})
         return self.history
+
+    def _answer_with(
+        self, network: keras.Model, compile_args: Mapping[str, Any]
+    ) -> None:
+        """Lets another network answer for this model, and be saved with it."""
+        if network is self._best_model:
+            return
+        # Past Keras' tracking, which takes up layers and never lets one go.
+        self._layers[:] = [network]
+        self.__dict__["_best_model"] = network
+        self.optimizer = compile_args["optimizer"]
 
     def call(self, inputs: Any, training: Any = None, mask: Any = None) -> Any:
         """Calls the winner."""

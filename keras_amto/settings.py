@@ -14,12 +14,16 @@ from keras_amto.arguments import check_share
 from keras_amto.engines import ENGINES
 
 SELECTIONS = ("adaptive", "uniform")
+TRANSFERS = ("replace", "merge")
+ACCEPTANCES = ("task", "holdout")
 
 _CHECKS: dict[str, Callable[[str, Any], Any]] = {
     "num_tasks": functools.partial(check_integer, minimum=1),
     "transfer_interval": functools.partial(check_integer, minimum=1),
     "validation_split": functools.partial(check_share, zero=False),
     "holdout_split": functools.partial(check_share, zero=True),
+    "transfer": functools.partial(check_choice, choices=TRANSFERS),
+    "acceptance": functools.partial(check_choice, choices=ACCEPTANCES),
     "selection": functools.partial(check_choice, choices=SELECTIONS),
     "relationship_decay": functools.partial(check_share, zero=False, one=True),
     "stratify": check_boolean,
@@ -43,6 +47,8 @@ class Settings:
     transfer_interval: int
     validation_split: float
     holdout_split: float
+    transfer: str
+    acceptance: str
     selection: str
     relationship_decay: float
     stratify: bool

@@ -1,11 +1,15 @@
-"""The paper's equations on small NumPy arrays. Imports no Keras.
+"""The paper's equations, and averages of networks, on NumPy arrays.
 
-Source of all of them: Zhang, Qin, Pan, Sellis, "A Novel DNN Training Framework
-via Data Sampling and Multi-Task Optimization", IJCNN 2020, section III-B.
+Source of the equations: Zhang, Qin, Pan, Sellis, "A Novel DNN Training
+Framework via Data Sampling and Multi-Task Optimization", IJCNN 2020, section
+III-B. Nothing here imports Keras.
 """
 
 from keras_amto.algorithm.harmonic import best_candidate
 from keras_amto.algorithm.harmonic import harmonic_accuracy
+from keras_amto.algorithm.merging import RunningMean
+from keras_amto.algorithm.merging import merge
+from keras_amto.algorithm.merging import pull
 from keras_amto.algorithm.patience import Patience
 from keras_amto.algorithm.patience import initial_patience
 from keras_amto.algorithm.patience import out_of_patience
@@ -23,6 +27,7 @@ from keras_amto.algorithm.transfer import comparable_losses
 __all__ = [
     "Patience",
     "Purpose",
+    "RunningMean",
     "accepts",
     "best_candidate",
     "comparable_losses",
@@ -32,7 +37,9 @@ __all__ = [
     "harmonic_accuracy",
     "initial_patience",
     "initial_relationships",
+    "merge",
     "out_of_patience",
+    "pull",
     "random_stream",
     "update_patience",
     "update_relationships",

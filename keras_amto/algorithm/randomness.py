@@ -25,6 +25,7 @@ class Purpose(enum.IntEnum):
     LAYER_SEEDS = 6
     TEST_SPLIT = 7
     EVALUATION = 8
+    STATISTICS = 9
 
 
 def random_stream(

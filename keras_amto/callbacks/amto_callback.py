@@ -5,8 +5,10 @@ from keras_amto.arguments import check_boolean
 from keras_amto.arguments import check_choice
 from keras_amto.arguments import check_number
 from keras_amto.arguments import check_optional_integer
+from keras_amto.arguments import check_share
 from keras_amto.arguments import check_text
 from keras_amto.callbacks.round_callback import RoundCallback
+from keras_amto.choices import ANSWERS
 from keras_amto.choices import STOP_WHEN
 from keras_amto.ledger import Record
 
@@ -39,6 +41,17 @@ class AMTOCallback(RoundCallback):
         max_steps: Integer, at least 1: the step limit of Algorithm 1. Each call
             of `fit` ends after so many training steps of every task, also
             inside an epoch. Defaults to `None`, the end of the last epoch.
+        answer: What the model answers with from then on. `"winner"` is the
+            paper's: one of the M networks. `"average"` is one network, too: the
+            mean of all masters at the ends of the rounds in the last part of
+            training, its batch normalisation estimated on training data.
+            `"ensemble"` is the mean of the outputs of all M candidates, as one
+            model, which costs M times as much to serve. The table
+            `AMTOModel.finalists` has the winner beside the average and, for an
+            ensemble, all three. Defaults to `"winner"`.
+        average_from: Float in [0, 1): after which share of the planned steps
+            masters count in the average. Where training ends before, it is that
+            of the last masters. Defaults to `2 / 3`: the last third.
 
     Raises:
         ValueError: if an argument is out of range.
@@ -52,7 +65,10 @@ class AMTOCallback(RoundCallback):
     ])
     ```
 
-    Source: Zhang et al., IJCNN 2020, section III-B-2 and Algorithm 1.
+    Source: Zhang et al., IJCNN 2020, section III-B-2 and Algorithm 1; for the
+    average, Izmailov et al., "Averaging Weights Leads to Wider Optima and
+    Better Generalization", UAI 2018, and Jolicoeur-Martineau et al.,
+    "PopulAtion Parameter Averaging (PAPA)", TMLR 2024.
     """
 
     def __init__(
@@ -63,6 +79,8 @@ class AMTOCallback(RoundCallback):
         restore_best_weights: bool = True,
         selection_metric: str = "accuracy",
         max_steps: int | None = None,
+        answer: str = "winner",
+        average_from: float = 2 / 3,
     ) -> None:
         super().__init__()
         self.patience = check_optional_integer("patience", patience)
@@ -77,6 +95,8 @@ class AMTOCallback(RoundCallback):
             "the name of a compiled metric",
         )
         self.max_steps = check_optional_integer("max_steps", max_steps)
+        self.answer = check_choice("answer", answer, ANSWERS)
+        self.average_from = check_share("average_from", average_from, zero=True)
         self.stopped_round: int | None = None
 
     def on_train_begin(self, logs: dict[str, float] | None = None) -> None:

@@ -26,6 +26,12 @@ class CallbackSet:
     others: Sequence[keras.callbacks.Callback]
 
     @property
+    def average_from(self) -> float | None:
+        """After which share of the steps masters are averaged, if at all."""
+        wanted = self.settings.answer != "winner"
+        return self.settings.average_from if wanted else None
+
+    @property
     def listens_to_batches(self) -> bool:
         """Whether executions follow the compiled `steps_per_execution`."""
         return any(map(listens_to_batches, (self.settings, *self.others)))

@@ -8,6 +8,10 @@ from keras_amto.engines.building import build_metrics as build_metrics
 from keras_amto.engines.building import build_network as build_network
 from keras_amto.engines.building import refuse_misfit as refuse_misfit
 from keras_amto.engines.building import symbolic as symbolic
+from keras_amto.engines.cloning import clone_network as clone_network
+from keras_amto.engines.compile_args import (
+    clone_compile_args as clone_compile_args,
+)
 from keras_amto.engines.compile_args import (
     current_learning_rate as current_learning_rate,
 )

@@ -8,6 +8,8 @@ import tensorflow as tf
 from keras_amto.distribution.placement import HOST
 from keras_amto.distribution.placement import host_of
 from keras_amto.engines.augmentation import Augmentation
+from keras_amto.engines.normalization import positions
+from keras_amto.engines.normalization import with_statistics
 from keras_amto.engines.program import HostData
 from keras_amto.engines.program import Program
 from keras_amto.engines.program import any_length
@@ -70,6 +72,9 @@ class Device:
             for worker in self.workers
         ]
         self._loaded: list[Replica | None] = [None] * num_workers
+        with tf.device(name):
+            # Samples that an estimate of statistics is made of, so far.
+            self._seen = [tf.Variable(0.0) for _ in range(num_workers)]
         self._programs: dict[Any, Program] = {}
         self._steps: dict[Any, Any] = {}
         self.fresh = self._current(0)
@@ -145,13 +150,48 @@ class Device:
         on_progress(1)
         return logs
 
+    def estimate_statistics(
+        self, job: EvaluationJob, on_progress: OnProgress
+    ) -> tuple[Replica, ...]:
+        """Does one job, and reports 0 until it is done, then 1."""
+        samples = job.samples
+        where = positions(self.workers[0].model)
+        if where:
+            workers = self._load(job.replicas)
+            seeds = evaluation_seeds(self.seeds, samples.seed)
+            for index in range(len(workers)):
+                self._seeds[index].assign(seeds)
+                self._seen[index].assign(0.0)
+            self._loaded = [None] * len(self.workers)
+            self._run(
+                "estimate",
+                workers,
+                samples.data,
+                samples.batches,
+                lambda _: on_progress(0),
+            )
+            job = job._replace(
+                replicas=tuple(
+                    with_statistics(replica, self._current(index), where)
+                    for index, replica in enumerate(job.replicas)
+                )
+            )
+        on_progress(1)
+        return job.replicas
+
     def trace(
-        self, job: TrainingJob | EvaluationJob, data: IndexedData | None
+        self,
+        job: TrainingJob | EvaluationJob,
+        data: IndexedData | None,
+        on_samples: str,
     ) -> None:
-        """Traces the graphs of a job, which trains if there are data for it."""
+        """Traces the graphs of a job, which trains if there are data for it.
+
+        `on_samples` is the kind of step that its samples are for.
+        """
         workers = self.workers[: len(job.replicas)]
-        evaluated = None if job.samples is None else job.samples.data
-        for kind, needed in (("train", data), ("evaluate", evaluated)):
+        samples = None if job.samples is None else job.samples.data
+        for kind, needed in (("train", data), (on_samples, samples)):
             if needed is not None:
                 # What they look like, without sending any.
                 tensors = self._data.tensors(needed.sample(1), HOST)
@@ -223,5 +263,6 @@ class Device:
         """The traced step of one worker, shared by the programs that run it."""
         key = (kind, id(worker), repr(specs))
         if key not in self._steps:
-            self._steps[key] = trace_step(kind, worker.model, specs)
+            seen = self._seen[self.workers.index(worker)]
+            self._steps[key] = trace_step(kind, worker.model, specs, seen)
         return self._steps[key]

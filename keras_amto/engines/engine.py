@@ -99,6 +99,25 @@ class Engine(abc.ABC):
         """
 
     @abc.abstractmethod
+    def estimate_statistics(
+        self, jobs: Sequence[EvaluationJob], on_progress: OnProgress
+    ) -> list[tuple[Replica, ...]]:
+        """Estimates the statistics of batch normalisation from samples.
+
+        They become means over the batches, by their sizes, of what training
+        would see. Frozen layers keep theirs, and so does a network without
+        batch normalisation.
+
+        Args:
+            jobs: The replicas, and samples of the training set.
+            on_progress: As in `evaluate`.
+
+        Returns:
+            For each job the replicas with these statistics, and otherwise as
+            they were.
+        """
+
+    @abc.abstractmethod
     def finalize(self, replica: Replica) -> Replica:
         """Returns the replica as Keras leaves a model at the end of `fit`.
 

@@ -10,6 +10,9 @@ import numpy as np
 
 from keras_amto.engines.augmentation import Augmentation
 from keras_amto.engines.engine import Engine
+from keras_amto.engines.normalization import estimate_on
+from keras_amto.engines.normalization import positions
+from keras_amto.engines.normalization import with_statistics
 from keras_amto.engines.records import EvaluationJob
 from keras_amto.engines.records import Logs
 from keras_amto.engines.records import OnProgress
@@ -97,6 +100,18 @@ class PortableEngine(Engine):
             on_progress(done + 1)
         return outcomes
 
+    def estimate_statistics(
+        self, jobs: Sequence[EvaluationJob], on_progress: OnProgress
+    ) -> list[tuple[Replica, ...]]:
+        outcomes = []
+        for done, job in enumerate(jobs):
+            tick = functools.partial(on_progress, done)
+            outcomes.append(
+                tuple(self._estimate(r, job.samples, tick) for r in job.replicas)
+            )
+            on_progress(done + 1)
+        return outcomes
+
     def finalize(self, replica: Replica) -> Replica:
         self._load(replica)
         model = self._worker.model
@@ -166,6 +181,29 @@ class PortableEngine(Engine):
             )
             results.append(as_logs(logs))
         return tuple(results)
+
+    def _estimate(
+        self,
+        replica: Replica,
+        samples: EvaluationSet,
+        tick: Callable[[], None],
+    ) -> Replica:
+        model = self._worker.model
+        where = positions(model)
+        if not where:
+            return replica
+        self._load(replica)
+        seeds = evaluation_seeds(self._worker.seeds, samples.seed)
+        assign(self._worker.seeds, seeds)
+        seen: Any = 0.0
+        for step in range(len(samples.batches)):
+            batch = samples.data.batch(samples.batches[step])
+            tensors = keras.tree.map_structure(
+                keras.ops.convert_to_tensor, batch.x
+            )
+            seen = estimate_on(model, (tensors,), seen)
+            tick()
+        return with_statistics(replica, self._current(), where)
 
     def _load(self, replica: Replica) -> None:
         assign(self._worker.weights, replica.weights)

@@ -10,6 +10,7 @@ import keras
 import tensorflow as tf
 
 from keras_amto.distribution.placement import HOST
+from keras_amto.engines.normalization import estimate_on
 from keras_amto.engines.records import OnProgress
 from keras_amto.tasks import BatchWindow
 from keras_amto.tasks import IndexedData
@@ -153,12 +154,24 @@ def _no_log(spec: Any) -> Any:
     return tf.zeros([size or 0 for size in spec.shape], spec.dtype)
 
 
-def trace_step(kind: str, model: keras.Model, specs: Any) -> Any:
-    """Traces a `"train"` or `"evaluate"` step, from a batch to its logs.
+def trace_step(kind: str, model: keras.Model, specs: Any, seen: Any) -> Any:
+    """Traces a `"train"`, `"evaluate"` or `"estimate"` step on a batch.
 
-    It is pinned to the device of the strategy that the model was built under.
+    It returns the batch's logs, and is pinned to the device of the strategy
+    that the model was built under. `seen` is the variable that counts what an
+    estimate of statistics is made of.
     """
-    method = model.train_step if kind == "train" else model.test_step
+
+    def estimate(batch: Any) -> dict[str, Any]:
+        seen.assign(estimate_on(model, batch, seen.read_value()))
+        return {}
+
+    methods = {
+        "train": model.train_step,
+        "evaluate": model.test_step,
+        "estimate": estimate,
+    }
+    method = methods[kind]
 
     def step(batch: Any) -> Any:
         logs = model.distribute_strategy.run(method, args=(batch,))

@@ -111,12 +111,24 @@ class TensorFlowEngine(Engine):
         outcomes = self._on_devices(jobs, None, work, on_progress)
         return [sum(of_job, start=()) for of_job in outcomes]
 
+    def estimate_statistics(
+        self, jobs: Sequence[EvaluationJob], on_progress: OnProgress
+    ) -> list[tuple[Replica, ...]]:
+        def work(part: Part, report: OnProgress) -> tuple[Replica, ...]:
+            return part.device.estimate_statistics(part.job, report)
+
+        outcomes = self._on_devices(
+            jobs, None, work, on_progress, on_samples="estimate"
+        )
+        return [sum(of_job, start=()) for of_job in outcomes]
+
     def _on_devices(
         self,
         jobs: Sequence[TrainingJob | EvaluationJob],
         data: IndexedData | None,
         work: Callable[[Part, OnProgress], Any],
         on_progress: OnProgress,
+        on_samples: str = "evaluate",
     ) -> list[list[Any]]:
         parts = self._parts(jobs)
         if self._in_threads:
@@ -124,7 +136,7 @@ class TensorFlowEngine(Engine):
             # for each thread apart, and layers may read them while they are
             # traced.
             for part in itertools.chain(*parts):
-                part.device.trace(part.job, data)
+                part.device.trace(part.job, data, on_samples)
         return side_by_side(parts, work, on_progress, self._in_threads)
 
     def _parts(

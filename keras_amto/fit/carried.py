@@ -23,6 +23,7 @@ from keras_amto.engines import resolve_engine
 from keras_amto.fit.visible import VisibleNetwork
 from keras_amto.ledger import Finalists
 from keras_amto.settings import Settings
+from keras_amto.tasks import IndexedData
 from keras_amto.tasks import Task
 
 Weights = list[npt.NDArray[Any]]
@@ -50,6 +51,8 @@ class Carried:
     run: RunState | None = None
     tasks: tuple[Task, ...] = ()  # those of the last `fit`
     finalists: Finalists | None = None
+    answers: Any = None  # what the last `fit` ended with
+    sample: IndexedData | None = None  # one, to make networks with
     inputs: Any = None  # what the network takes, as symbolic tensors
     #: What the data looked like that were tried since the last `compile`.
     looks: tuple[str, str | None] | None = None

@@ -19,12 +19,13 @@ from keras_amto.engines import Logs
 from keras_amto.engines import Replica
 from keras_amto.engines import current_learning_rate
 from keras_amto.engines import mean_logs
+from keras_amto.fit.answers import Answers
+from keras_amto.fit.answers import make_answers
 from keras_amto.fit.carried import Carried
 from keras_amto.fit.plan import FitPlan
 from keras_amto.fit.progress import Progress
 from keras_amto.fit.recovery import Copies
 from keras_amto.fit.recovery import Watch
-from keras_amto.fit.winner import select_winner
 from keras_amto.schedule import Execution
 
 
@@ -58,8 +59,8 @@ class KerasEvents(Listener):
     round_copy: FitState | None = None
     #: The logs of the last epoch, `None` if there was none.
     epoch_logs: Logs | None = None
-    #: The network that was selected, `None` until then.
-    winner: Replica | None = None
+    #: What training has ended with, `None` until then.
+    answers: Answers | None = None
     #: Where all tasks have diverged, the masters of the round before, which are
     #: worth more than those of now.
     masters_before: tuple[Replica, ...] | None = None
@@ -80,7 +81,7 @@ class KerasEvents(Listener):
 
     def restore(self, state: FitState) -> RunState:
         """Goes on from a backup, after `on_train_begin`."""
-        self.winner = None
+        self.answers = None
         restore_states(self.callbacks.callbacks, state.callbacks)
         if state.visible is None:
             # What `on_train_begin` has written is in the run already.
@@ -199,18 +200,19 @@ class KerasEvents(Listener):
 
     def select(self, run: RunState) -> None:
         """Selects the winner and shows it, unless that is done already."""
-        if self.winner is not None or self.epoch_logs is None:
+        if self.answers is not None or self.epoch_logs is None:
             return  # or there was no epoch
-        best = self.given.settings.restore_best_weights
-        self.winner, self.carried.finalists = select_winner(
+        self.answers, self.carried.finalists = make_answers(
             self.plan,
             self.problem.engine,
-            run.best if best else run.masters,
+            self.carried,
+            run,
+            self.given.settings,
             self.metric,
             self.bar,
             self.tick,
         )
-        self.carried.visible.load(self.winner)
+        self.carried.visible.load(self.answers.network)
 
     def stops(self) -> bool:
         return bool(self.model.stop_training)

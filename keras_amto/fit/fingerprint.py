@@ -54,6 +54,8 @@ def fingerprint(
         "min_delta": callback.min_delta,
         "restore_best_weights": callback.restore_best_weights,
         "selection_metric": callback.selection_metric,
+        "answer": callback.answer,
+        "average_from": callback.average_from,
         "batch_size": batches.batch_size,
         "steps_per_epoch": plan.steps_per_epoch,
         "initial_epoch": plan.epochs.numbers.start,

@@ -1,10 +1,12 @@
 """One `fit`, from its plan to its winner."""
 
 import contextlib
+import dataclasses
 
 import keras
 
 from keras_amto.algorithm import Patience
+from keras_amto.algorithm import RunningMean
 from keras_amto.amto import RunState
 from keras_amto.amto import begin
 from keras_amto.amto import optimize
@@ -17,6 +19,7 @@ from keras_amto.distribution import is_cluster
 from keras_amto.engines import Engine
 from keras_amto.engines import Replica
 from keras_amto.engines import TaskState
+from keras_amto.fit.answers import refuse_ensemble
 from keras_amto.fit.carried import Carried
 from keras_amto.fit.events import FitState
 from keras_amto.fit.events import KerasEvents
@@ -37,7 +40,15 @@ from keras_amto.ledger import Record
 from keras_amto.schedule import executions
 
 #: What a backup is made of.
-RECORDS = (FitState, RunState, Replica, TaskState, Patience, Record)
+RECORDS = (
+    FitState,
+    RunState,
+    Replica,
+    TaskState,
+    Patience,
+    Record,
+    RunningMean,
+)
 
 
 def run_fit(
@@ -56,8 +67,12 @@ def run_fit(
         engine, run = start(carried, sample)
         model.built = True  # callbacks may save it
         refuse_data(plan, carried, engine, run, sample, given.ends_on_nan)
+        run = dataclasses.replace(run, average_start=plan.average_start)
+        carried.run = run
         return engine, run
 
+    if given.settings.answer == "ensemble":
+        refuse_ensemble(carried)
     run_before = carried.run
     try:
         engine, run = on_machines_left(cluster, carried, prepare)
@@ -104,6 +119,8 @@ def run_fit(
                 state = stack.enter_context(keeper).load()
             if state is not None:
                 plan.refuse_fewer_epochs(state.run)
+                run_then = plan.continued(state.run)
+                state = dataclasses.replace(state, run=run_then)
                 append_to_files(given.others)
             callbacks.on_train_begin()
             if state is not None:
@@ -124,8 +141,9 @@ def run_fit(
                     events.problem = plan.problem(engine, settings.min_delta)
                     run = events.restore(copy)
             callbacks.on_train_end(events.epoch_logs)
-            if events.winner is not None and given.overrides_winner:
-                carried.visible.load(events.winner)
+            carried.answers = events.answers
+            if events.answers is not None and given.overrides_winner:
+                carried.visible.load(events.answers.network)
     finally:
         if carried.run is not None:
             if events.masters_before is not None:

@@ -13,6 +13,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from keras_amto.algorithm import RunningMean
 from keras_amto.amto import Problem
 from keras_amto.amto import RunState
 from keras_amto.arguments import check_integer
@@ -51,15 +52,20 @@ class FitPlan:
     steps_per_epoch: int  # what was asked for
     validation_data: EvaluationSet | None  # the clean set that the user gave
     clean_set: EvaluationSet | None  # the same, else what was held out
+    average_start: int | None  # after which step masters are averaged, if any
 
     def problem(self, engine: Engine, min_delta: float) -> Problem:
         """Returns what Algorithm 1 is given."""
+        validation_sets = self.validation_sets
+        if self.settings.acceptance == "holdout" and self.clean_set is not None:
+            validation_sets = (self.clean_set,) * len(self.tasks)
         return Problem(
             engine=engine,
             data=self.training_data,
             batches=self.batches,
-            validation_sets=self.validation_sets,
+            validation_sets=validation_sets,
             seed=self.settings.seed,
+            transfer=self.settings.transfer,
             selection=self.settings.selection,
             relationship_decay=self.settings.relationship_decay,
             min_delta=min_delta,
@@ -82,6 +88,23 @@ class FitPlan:
                 f"{made}. Expected: as many epochs as when the backup was "
                 "made, or more."
             )
+
+    def continued(self, run: RunState) -> RunState:
+        """Returns the state of a backup, as if made for as many epochs."""
+        if run.average_start == self.average_start:
+            return run
+        if run.average.count and run.step > (self.average_start or 0):
+            raise ValueError(
+                "The average of the backup began earlier than it would with "
+                "so many epochs, and cannot be taken apart. Received: "
+                f"epochs={self.epochs.numbers.stop}, whose average begins "
+                f"after step {self.average_start}, and a backup of step "
+                f"{run.step}, whose average began after step "
+                f"{run.average_start}. Expected: as many epochs as before."
+            )
+        return dataclasses.replace(
+            run, average=RunningMean(), average_start=self.average_start
+        )
 
     def validates_after(self, epoch: int) -> bool:
         """Says whether an epoch ends with a validation, as in Keras."""
@@ -108,6 +131,7 @@ def plan_fit(
     validation_freq: Any,
     steps_per_execution: int,
     max_steps: int | None,
+    average_from: float | None,
     first_step: int,
     files: contextlib.ExitStack,
 ) -> FitPlan:
@@ -143,6 +167,13 @@ def plan_fit(
     settings = dataclasses.replace(
         settings, validation_split=share or settings.validation_split
     )
+    has_clean_set = settings.holdout_split > 0 or validation_data is not None
+    if settings.acceptance == "holdout" and not has_clean_set:
+        raise ValueError(
+            "There is no clean set to judge shadows on. Received: "
+            f"acceptance='holdout', holdout_split={settings.holdout_split}, "
+            "and no `validation_data`. Expected: one of the two."
+        )
     read = functools.partial(
         read_data,
         memory_limit=settings.memory_limit,
@@ -208,6 +239,9 @@ def plan_fit(
             f"{steps_per_pass} batches. Expected: steps that divide it.",
             stacklevel=3,  # the call of `fit`
         )
+    average_start = None
+    if average_from is not None:
+        average_start = first_step + int(average_from * planned.total_steps)
     return FitPlan(
         settings=settings,
         data=data,
@@ -221,6 +255,7 @@ def plan_fit(
         steps_per_epoch=requested,
         validation_data=given_set,
         clean_set=clean_set if len(clean_set.batches) else None,
+        average_start=average_start,
     )
 
 

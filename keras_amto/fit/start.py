@@ -40,7 +40,7 @@ def start(carried: Carried, sample: IndexedData) -> tuple[Engine, RunState]:
         _refuse_on_cluster(carried)
     if carried.looks is None or carried.looks[0] != look(sample):
         refuse_misfit(carried.network, sample)
-    carried.inputs = symbolic(sample.x)
+    carried.inputs, carried.sample = symbolic(sample.x), sample.sample(1)
     engine, run = carried.engine, carried.run
     if engine is None:
         engine = new_engine(carried, sample)

@@ -1,5 +1,7 @@
-"""The last line of Algorithm 1: which of the M networks is the outcome."""
+"""Line 21 of Algorithm 1: which of the M networks is the outcome."""
 
+import dataclasses
+import math
 import warnings
 from collections.abc import Sequence
 from typing import Any
@@ -17,6 +19,8 @@ from keras_amto.engines import Replica
 from keras_amto.fit.plan import FitPlan
 from keras_amto.fit.progress import Progress
 from keras_amto.ledger import Finalists
+from keras_amto.ledger import Product
+from keras_amto.tasks import EvaluationSet
 
 _LOWER_IS_BETTER = ("error", "mae", "mse", "mape", "msle", "crossentropy")
 
@@ -25,23 +29,28 @@ def select_winner(
     plan: FitPlan,
     engine: Engine,
     candidates: Sequence[Replica],
+    average: Replica | None,
     metric: str | None,
     progress: Progress,
     tick: OnProgress,
-) -> tuple[Replica, Finalists]:
+) -> Finalists:
     """Evaluates every candidate on every validation set, and chooses.
 
-    Returns the winner's replica, as Keras leaves a model at the end of `fit`,
-    and the table it was chosen from. `tick` is called from time to time.
+    The average, where there is one, is evaluated beside them. All replicas are
+    as Keras leaves a model at the end of `fit`. `tick` is called from time to
+    time.
+
+    Returns:
+        The table, whose answer is the winner.
     """
-    candidates = [engine.finalize(replica) for replica in candidates]
-    sets = list(plan.validation_sets)
-    if plan.clean_set is not None:
-        sets.append(plan.clean_set)
+    sets = evaluated_sets(plan)
+    replicas = [*candidates, *([] if average is None else [average])]
     jobs = [
         # Two at a time, as an engine takes a master and its shadow.
-        EvaluationJob(i // 2, tuple(candidates[i : i + 2]), samples)
-        for i in range(0, len(candidates), 2)
+        EvaluationJob(
+            i // 2 % len(candidates), tuple(replicas[i : i + 2]), samples
+        )
+        for i in range(0, len(replicas), 2)
         for samples in sets
     ]
 
@@ -53,10 +62,57 @@ def select_winner(
         outcomes = engine.evaluate(jobs, report)
     logs = [
         [outcomes[i // 2 * len(sets) + k][i % 2] for k in range(len(sets))]
-        for i in range(len(candidates))
+        for i in range(len(replicas))
     ]
-    finalists = _tabulate(logs, metric, plan.clean_set is not None)
-    return candidates[finalists.winner], finalists
+    has_clean_set = plan.clean_set is not None
+    finalists = _tabulate(logs[: len(candidates)], metric, has_clean_set)
+    winner = finalists.winner
+    products = [
+        product(name, 1, _size(replicas[i]), logs[i], metric, has_clean_set)
+        for name, i in (("winner", winner), ("average", len(candidates)))
+        if i < len(replicas)
+    ]
+    return dataclasses.replace(finalists, products=tuple(products))
+
+
+def evaluated_sets(plan: FitPlan) -> list[EvaluationSet]:
+    """Returns all validation sets and, where there is one, the clean set."""
+    clean = [] if plan.clean_set is None else [plan.clean_set]
+    return [*plan.validation_sets, *clean]
+
+
+def product(
+    name: str,
+    networks: int,
+    parameters: int,
+    logs: Sequence[Logs],
+    metric: str | None,
+    has_clean_set: bool,
+) -> Product:
+    """Tabulates one way to answer, by its logs on each set."""
+    table = _tabulate([logs], metric, has_clean_set)
+
+    def only(values: Any) -> Any:
+        return None if values is None else values[0]
+
+    return Product(
+        name=name,
+        networks=networks,
+        parameters=parameters,
+        losses=table.losses[0],
+        accuracies=only(table.accuracies),
+        harmonic_accuracy=_as_float(only(table.harmonic_accuracies)),
+        clean_loss=_as_float(only(table.clean_losses)),
+        clean_accuracy=_as_float(only(table.clean_accuracies)),
+    )
+
+
+def _as_float(value: Any) -> float | None:
+    return None if value is None else float(value)
+
+
+def _size(replica: Replica) -> int:
+    return sum(math.prod(weight.shape) for weight in replica.weights)
 
 
 def _tabulate(
@@ -91,6 +147,8 @@ def _tabulate(
         harmonic_accuracies=harmonic,
         clean_losses=clean_losses,
         clean_accuracies=clean_accuracies,
+        answer="winner",
+        products=(),
     )
 
 

@@ -3,8 +3,17 @@
 from keras_amto.ledger.finalists import Finalists
 from keras_amto.ledger.ledger import Ledger
 from keras_amto.ledger.lineage import Lineage
+from keras_amto.ledger.product import Product
 from keras_amto.ledger.record import Record
 from keras_amto.ledger.replay import Replay
 from keras_amto.ledger.replay import replay
 
-__all__ = ["Finalists", "Ledger", "Lineage", "Record", "Replay", "replay"]
+__all__ = [
+    "Finalists",
+    "Ledger",
+    "Lineage",
+    "Product",
+    "Record",
+    "Replay",
+    "replay",
+]

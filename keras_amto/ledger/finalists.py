@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from keras_amto.ledger import strict_json
+from keras_amto.ledger.product import Product
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -28,6 +29,10 @@ class Finalists:
         clean_losses: Float array of shape `(M,)`: loss of network i on the
             clean set, or `None` where there is none.
         clean_accuracies: Float array of shape `(M,)`, likewise, or `None`.
+        answer: What the model answers with: `"winner"`, `"average"` or
+            `"ensemble"`.
+        products: A `Product` for each answer that was evaluated, the winner's
+            first.
     """
 
     winner: int
@@ -38,6 +43,8 @@ class Finalists:
     harmonic_accuracies: FloatArray | None
     clean_losses: FloatArray | None
     clean_accuracies: FloatArray | None
+    answer: str
+    products: tuple[Product, ...]
 
     def to_json(self) -> str:
         """Returns the table as strict JSON. See `Record.to_json`."""
@@ -51,7 +58,13 @@ class Finalists:
             TypeError: if `text` is not a string.
             ValueError: if it is not such a table.
         """
-        return strict_json.from_json(cls, text, "text", "a table of finalists")
+        return strict_json.from_json(
+            cls,
+            text,
+            "text",
+            "a table of finalists",
+            within={"products": Product},
+        )
 
     def __str__(self) -> str:
         table = self.losses if self.accuracies is None else self.accuracies
@@ -72,4 +85,15 @@ class Finalists:
             mark = "*" if task == self.winner else " "
             cells = (f"{values[task]:12.4f}" for values in columns.values())
             lines.append(f"task {task}{mark} " + "".join(cells))
+        for product in self.products[1:]:
+            mark = "*" if product.name == self.answer else " "
+            scores = (
+                product.losses if self.metric is None else product.accuracies,
+                product.harmonic_accuracy,
+                product.clean_accuracy,
+                product.clean_loss,
+            )
+            known = [value for value in scores if value is not None]
+            cells = (f"{value:12.4f}" for value in np.hstack(known))
+            lines.append(f"{product.name}{mark}\n        " + "".join(cells))
         return "\n".join(lines)

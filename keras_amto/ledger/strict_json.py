@@ -19,17 +19,18 @@ Kind = TypeVar("Kind")
 
 def to_json(instance: Any) -> str:
     """Returns the fields of a dataclass as one line of JSON."""
-    values = {
-        field.name: _plain(getattr(instance, field.name))
-        for field in dataclasses.fields(instance)
-    }
-    return json.dumps(values, allow_nan=False)
+    return json.dumps(_plain(instance), allow_nan=False)
 
 
 def _plain(value: Any) -> Any:
+    if dataclasses.is_dataclass(value):
+        return {
+            field.name: _plain(getattr(value, field.name))
+            for field in dataclasses.fields(value)
+        }
     if isinstance(value, np.ndarray):
         return _plain(value.tolist())
-    if isinstance(value, list):
+    if isinstance(value, list | tuple):
         return [_plain(item) for item in value]
     if isinstance(value, float) and not math.isfinite(value):
         return str(value)
@@ -42,20 +43,34 @@ def from_json(
     name: str,
     what: str,
     dtypes: Mapping[str, npt.DTypeLike] = MappingProxyType({}),
+    within: Mapping[str, type[Any]] = MappingProxyType({}),
 ) -> Kind:
     """Returns the dataclass that `to_json` wrote, called `what` in errors.
 
-    Arrays are of `float64` where `dtypes` says nothing else.
+    Arrays are of `float64` where `dtypes` says nothing else. `within` are the
+    fields that are tuples of a dataclass.
     """
     expected = f"a string from `{kind.__name__}.to_json`"
     if not isinstance(text, str):
         raise wrong_type(name, text, "a string", expected)
     try:
         values = dict(json.loads(text))
-        for key, value in values.items():
-            if isinstance(value, list):
-                values[key] = np.asarray(value, dtypes.get(key, np.float64))
-        return kind(**values)
-    except (ValueError, TypeError) as error:
+        for key, inner in within.items():
+            values[key] = tuple(
+                inner(**_arrays(each, dtypes)) for each in values[key]
+            )
+        return kind(**_arrays(values, dtypes))
+    except (KeyError, ValueError, TypeError) as error:
         problem = f"is not {what}: {error}"
         raise wrong_value(name, text[:80], problem, expected) from error
+
+
+def _arrays(
+    values: Mapping[str, Any], dtypes: Mapping[str, npt.DTypeLike]
+) -> dict[str, Any]:
+    return {
+        key: np.asarray(value, dtypes.get(key, np.float64))
+        if isinstance(value, list)
+        else value
+        for key, value in values.items()
+    }
