@@ -24,6 +24,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from keras_amto.algorithm import EMPTY_MEAN
 from keras_amto.algorithm import Patience
 from keras_amto.algorithm import Purpose
 from keras_amto.algorithm import RunningMean
@@ -100,7 +101,7 @@ class RunState:
     donor_probabilities: FloatArray | None = None
     validation_logs: tuple[tuple[Logs, ...], ...] = ()
     losses: FloatArray | None = None
-    average: RunningMean = RunningMean()
+    average: RunningMean = EMPTY_MEAN
     average_start: int | None = None
     round_start: "RunState | None" = None
 
@@ -311,7 +312,7 @@ def begin(run: RunState) -> RunState:
         best=run.last_round.masters,
         validation_logs=((),) * run.num_tasks,
         losses=None,
-        average=RunningMean(),
+        average=EMPTY_MEAN,
         average_start=None,
     )
 
@@ -341,7 +342,7 @@ def reallocate(run: RunState, problem: Problem) -> RunState:
 
 
 def merged(
-    run: RunState, problem: Problem, donors: Sequence[int]
+    run: RunState, problem: Problem, donors: npt.NDArray[np.int64]
 ) -> tuple[Replica, ...]:
     """Returns shadows that start from the mean of donor and own master.
 

@@ -7,6 +7,7 @@ III-B. Nothing here imports Keras.
 
 from keras_amto.algorithm.harmonic import best_candidate
 from keras_amto.algorithm.harmonic import harmonic_accuracy
+from keras_amto.algorithm.merging import EMPTY_MEAN
 from keras_amto.algorithm.merging import RunningMean
 from keras_amto.algorithm.merging import merge
 from keras_amto.algorithm.merging import pull
@@ -25,6 +26,7 @@ from keras_amto.algorithm.transfer import accepts
 from keras_amto.algorithm.transfer import comparable_losses
 
 __all__ = [
+    "EMPTY_MEAN",
     "Patience",
     "Purpose",
     "RunningMean",

@@ -5,8 +5,8 @@ can be averaged weight by weight, and the average is often better than each:
 
 - over a population, while it trains: Jolicoeur-Martineau, Gervais, Fatras,
   Zhang, Lacoste-Julien, "PopulAtion Parameter Averaging (PAPA)", TMLR 2024;
-- over the last part of training: Izmailov, Podoprikhin, Garipov, Vetrov, Wilson,
-  "Averaging Weights Leads to Wider Optima and Better Generalization", UAI 2018.
+- over the last part of training: Izmailov, Podoprikhin, Garipov, Vetrov and
+  Wilson, "Averaging Weights Leads to Wider Optima and Better Generalization", UAI 2018.
 
 Whole numbers, such as counters, have no mean: they are those of one network.
 """
@@ -41,9 +41,7 @@ def merge(members: Sequence[Sequence[Any]], whole_from: int = 0) -> Arrays:
     )
 
 
-def pull(
-    members: Sequence[Sequence[Any]], factor: float
-) -> tuple[Arrays, ...]:
+def pull(members: Sequence[Sequence[Any]], factor: float) -> tuple[Arrays, ...]:
     r"""Returns the networks, each pulled towards the mean of all.
 
     $$\theta_i \leftarrow \alpha \theta_i + (1 - \alpha) \bar\theta$$
@@ -55,15 +53,13 @@ def pull(
     mean = merge(members)
 
     def pulled(value: Any, centre: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        value = np.asarray(value)
-        if not _is_real(value):
-            return value
-        moved = factor * value.astype(np.float64) + (1 - factor) * centre
-        return moved.astype(value.dtype)
+        array: npt.NDArray[Any] = np.asarray(value)
+        if not _is_real(array):
+            return array
+        moved = factor * array.astype(np.float64) + (1 - factor) * centre
+        return np.asarray(moved, array.dtype)
 
-    return tuple(
-        tuple(map(pulled, member, mean)) for member in members
-    )
+    return tuple(tuple(map(pulled, member, mean)) for member in members)
 
 
 class RunningMean(NamedTuple):
@@ -72,11 +68,11 @@ class RunningMean(NamedTuple):
     Attributes:
         arrays: Their mean, in single precision at least. Whole numbers are
             those of the last network.
-        count: Integer, how many there were.
+        networks: Integer, how many there were.
     """
 
     arrays: Arrays = ()
-    count: int = 0
+    networks: int = 0
 
     def add(self, members: Sequence[Sequence[Any]]) -> "RunningMean":
         """Returns the mean with more networks in it.
@@ -85,16 +81,18 @@ class RunningMean(NamedTuple):
         >>> mean.add([[np.array([7.0])]]).arrays[0].tolist()
         [4.0]
         """
-        count = self.count + len(members)
         columns = zip(*members, strict=True)
         before = self.arrays or (0.0,) * len(members[0])
         return RunningMean(
             tuple(
-                _mean(old, self.count, values)
+                _mean(old, self.networks, values)
                 for old, values in zip(before, columns, strict=True)
             ),
-            count,
+            self.networks + len(members),
         )
+
+
+EMPTY_MEAN = RunningMean()
 
 
 def _mean(old: Any, count: int, values: Sequence[Any]) -> npt.NDArray[Any]:
@@ -105,7 +103,7 @@ def _mean(old: Any, count: int, values: Sequence[Any]) -> npt.NDArray[Any]:
     for array in arrays:
         total = total + array
     mean = total / (count + len(arrays))
-    return mean.astype(np.result_type(arrays[0].dtype, np.float32))
+    return np.asarray(mean, np.result_type(arrays[0].dtype, np.float32))
 
 
 def _is_real(array: npt.NDArray[Any]) -> bool:

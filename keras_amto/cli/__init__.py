@@ -32,7 +32,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     Returns the exit status of the process: 0, or 1 after a message.
     """
+    arguments = sys.argv[1:] if arguments is None else list(arguments)
     options = _parser().parse_args(arguments)
+    options.arguments = arguments  # as they were given
     try:
         import_whole_package()
         COMMANDS[options.command].run(options)

@@ -1,14 +1,18 @@
 """`python -m keras_amto compare`: AMTO beside arms of equal cost."""
 
 import argparse
+import concurrent.futures
+import os
 import pathlib
+import subprocess
+import sys
 from typing import Any
 
 from keras_amto.experiments.arms import ARMS
 
 HELP = "Compare AMTO with other ways to spend the same data and time."
 
-_ARMS = "\n".join(f"  {name:<14}{arm.text}" for name, arm in ARMS.items())
+_ARMS = "\n".join(f"  {name:<20}{arm.text}" for name, arm in ARMS.items())
 
 EXAMPLES = f"""\
 examples:
@@ -32,6 +36,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the options of the command."""
     add = parser.add_argument
     add("--output", required=True, metavar="DIR", help="for the results")
+    add("--processes", type=int, default=1,
+        help="seeds at a time, each in a process of its own "
+        "(default: %(default)s)")  # fmt: skip
     add("--report-only", action="store_true",
         help="train nothing: write tables and pictures again from "
         "DIR")  # fmt: skip
@@ -63,6 +70,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
          "another Keras optimizer"),
         ("--learning-rate", 0.05, "of the optimizer"),
         ("--momentum", 0.9, "of sgd"),
+        ("--schedule", "constant", "constant, or cosine: learning rates fall "
+         "to zero"),
+        ("--development-split", 0.0, "share of the samples that seeds from 100 "
+         "on are tested on, and no other seed"),
     ):  # fmt: skip
         kind: Any = _seeds if name == "--seeds" else type(default)
         text = f"{says} (default: %(default)s)"
@@ -77,35 +88,80 @@ def _seeds(text: str) -> int | list[int]:
 
 def run(options: argparse.Namespace) -> None:
     """Compares, and prints the table."""
+    directory = pathlib.Path(options.output)
+    seeds = options.seeds
+    if isinstance(seeds, int) and seeds > 1:
+        seeds = list(range(seeds))
+    if options.report_only:
+        comparison = _summary(directory)
+    elif isinstance(seeds, list) and len(seeds) > 1:
+        _run_each(seeds, options)
+        comparison = _summary(directory)
+    else:
+        comparison = _run_here(options, directory)
+    print(f"\n{comparison}\n\n{directory / 'report.md'}")
+
+
+def _summary(directory: pathlib.Path) -> Any:
+    from keras_amto.experiments.summary import write_summary
+
+    return write_summary(directory)
+
+
+def _run_each(seeds: list[int], options: argparse.Namespace) -> None:
+    """Runs every seed in a process of its own.
+
+    Backends keep some memory of every network that they have seen.
+    """
+    from keras_amto.arguments import check_integer
+
+    count = check_integer("processes", options.processes, 1)
+    environment = dict(os.environ)
+    if count > 1:
+        threads = str(max(1, (os.cpu_count() or 1) // count))
+        for name in ("TF_NUM_INTRAOP_THREADS", "OMP_NUM_THREADS"):
+            environment.setdefault(name, threads)
+
+    def run_one(seed: int) -> int:
+        command = [sys.executable, "-m", "keras_amto", *options.arguments]
+        # Of an option that is given twice, the last counts.
+        command += ["--seeds", f"{seed},"]
+        return subprocess.run(command, env=environment, check=False).returncode
+
+    with concurrent.futures.ThreadPoolExecutor(count) as executor:
+        statuses = list(executor.map(run_one, seeds))
+    failed = [s for s, status in zip(seeds, statuses, strict=True) if status]
+    if failed:
+        raise RuntimeError(
+            f"Some seeds have failed, for the reasons above. Received: {failed}"
+            ". Expected: run the command again; it goes on where it was."
+        )
+
+
+def _run_here(options: argparse.Namespace, directory: pathlib.Path) -> Any:
     from keras_amto.experiments.compare import compare
     from keras_amto.experiments.data import load_arrays
     from keras_amto.experiments.networks import make_network
-    from keras_amto.experiments.summary import write_summary
     from keras_amto.optimizers.named import named_optimizer
 
-    directory = pathlib.Path(options.output)
-    if options.report_only:
-        comparison = write_summary(directory)
-    else:
-        data = load_arrays(options.data, options.image_size, options.data_dir)
-        names = (
-            "train_size", "arms", "seeds", "steps", "num_tasks",
-            "transfer_interval", "batch_size", "validation_split",
-            "holdout_split",
-        )  # fmt: skip
-        comparison = compare(
-            lambda: make_network(
-                options.network,
-                data.x.shape[1:],
-                data.classes,
-                options.weights,
-                data.x.dtype,
-            ),
-            *data,
-            directory,
-            optimizer=named_optimizer(
-                options.optimizer, options.learning_rate, options.momentum
-            ),
-            **{name: getattr(options, name) for name in names},
-        )
-    print(f"\n{comparison}\n\n{directory / 'report.md'}")
+    data = load_arrays(options.data, options.image_size, options.data_dir)
+    names = (
+        "train_size", "arms", "seeds", "steps", "num_tasks",
+        "transfer_interval", "batch_size", "validation_split",
+        "holdout_split", "schedule", "development_split",
+    )  # fmt: skip
+    return compare(
+        lambda: make_network(
+            options.network,
+            data.x.shape[1:],
+            data.classes,
+            options.weights,
+            data.x.dtype,
+        ),
+        *data,
+        directory,
+        optimizer=named_optimizer(
+            options.optimizer, options.learning_rate, options.momentum
+        ),
+        **{name: getattr(options, name) for name in names},
+    )

@@ -107,7 +107,9 @@ class PortableEngine(Engine):
         for done, job in enumerate(jobs):
             tick = functools.partial(on_progress, done)
             outcomes.append(
-                tuple(self._estimate(r, job.samples, tick) for r in job.replicas)
+                tuple(
+                    self._estimate(r, job.samples, tick) for r in job.replicas
+                )
             )
             on_progress(done + 1)
         return outcomes

@@ -28,49 +28,162 @@ class Arm(NamedTuple):
 def _best_of_k(repetition: Repetition) -> Result:
     from keras_amto.algorithm import best_candidate
 
-    runs = repetition.independent(2 * repetition.experiment.num_tasks)
+    runs = repetition.independent(_networks(repetition))
     best = best_candidate(
         [run.result.validation_accuracy or 0.0 for run in runs],
         [run.result.validation_loss or 0.0 for run in runs],
     )
-    steps, seconds = _cost(runs)
+    steps, sequential, seconds = _cost(repetition, runs)
     return dataclasses.replace(
-        runs[best].result, training_steps=steps, seconds=seconds
+        runs[best].result,
+        training_steps=steps,
+        sequential_steps=sequential,
+        seconds=seconds,
     )
 
 
 def _soup(repetition: Repetition) -> Result:
-    from keras_amto.experiments import soup
+    from keras_amto.experiments.population import average_of
 
-    runs = repetition.independent(repetition.experiment.num_tasks)
-    network = repetition.experiment.start(repetition.seed)
-    network.set_weights(soup.average_weights([run.weights for run in runs]))
-    soup.reestimate_normalization(network, repetition.gross.x)
-    return repetition.finish(network, None, None, *_cost(runs)).result
+    experiment = repetition.experiment
+    runs = repetition.independent(experiment.num_tasks)
+    weights = average_of(
+        experiment.start(repetition.seed),
+        repetition.gross,
+        experiment.make_optimizer(),
+        [run.weights for run in runs],
+        experiment.batch_size,
+        repetition.seed,
+    )
+    return repetition.test(weights, *_cost(repetition, runs))
 
 
 def _ensemble(repetition: Repetition) -> Result:
     runs = repetition.independent(repetition.experiment.num_tasks)
     predictions: Any = sum(run.predictions for run in runs)
-    return repetition.judge(predictions / len(runs), None, None, *_cost(runs))
+    return repetition.judge(
+        predictions / len(runs), None, None, *_cost(repetition, runs)
+    )
 
 
-def _cost(runs: list[Run]) -> tuple[int, float]:
-    """Training steps and seconds of several runs together."""
-    results = [run.result for run in runs]
-    return (
-        sum(result.training_steps for result in results),
-        sum(result.seconds for result in results),
+def _cost(repetition: Repetition, runs: list[Run]) -> tuple[int, int, float]:
+    """What several runs cost together, side by side where there is room."""
+    seconds = sum(run.result.seconds for run in runs)
+    return repetition.cost(len(runs), seconds)
+
+
+def _networks(repetition: Repetition) -> int:
+    """How many networks AMTO trains: masters and shadows."""
+    return 2 * repetition.experiment.num_tasks
+
+
+def _full(repetition: Repetition, product: str) -> Result:
+    def make() -> dict[str, Result]:
+        trained = repetition.train_on_everything()
+        cost = repetition.cost(1, trained.seconds)
+        return {
+            "last": repetition.test(trained.weights[0], *cost),
+            "average": repetition.test(trained.average, *cost),
+        }
+
+    return repetition.shared("full", make)[product]
+
+
+def _full_long(repetition: Repetition, product: str) -> Result:
+    def make() -> dict[str, Result]:
+        times = _networks(repetition)
+        trained = repetition.train_on_everything(times=times)
+        cost = repetition.cost(times, trained.seconds, times)
+        return {
+            "last": repetition.test(trained.weights[0], *cost),
+            "average": repetition.test(trained.average, *cost),
+        }
+
+    return repetition.shared("full_long", make)[product]
+
+
+def _full_batch(repetition: Repetition) -> Result:
+    times = _networks(repetition)
+    trained = repetition.train_on_everything(batches=times)
+    cost = repetition.cost(times, trained.seconds)
+    return repetition.test(trained.weights[0], *cost)
+
+
+def _full_ensemble(repetition: Repetition) -> Result:
+    from keras_amto.experiments.repetition import predict
+
+    count = repetition.experiment.num_tasks
+    trained = repetition.train_on_everything(count)
+    predictions: Any = sum(
+        predict(repetition.network_of(weights), repetition.test_set.x)
+        for weights in trained.weights
+    )
+    cost = repetition.cost(count, trained.seconds)
+    return repetition.judge(predictions / count, None, None, *cost)
+
+
+def _papa(repetition: Repetition, all_at_once: bool) -> Result:
+    from keras_amto.experiments import population
+
+    experiment, count = repetition.experiment, _networks(repetition)
+    mix, every = population.pull_to_mean, 10
+    if all_at_once:
+        mix, every = (
+            population.replace_by_mean,
+            population.epochs_apart(
+                5,
+                len(repetition.gross.x),
+                experiment.batch_size,
+                experiment.steps,
+            ),
+        )
+    trained = repetition.train_on_everything(count, mix=mix, mix_every=every)
+    return repetition.test(
+        trained.merged, *repetition.cost(count, trained.seconds)
     )
 
 
 def _sto(repetition: Repetition, **options: Any) -> Result:
-    return repetition.train(1, **options).result
+    return repetition.train(1, **options)["winner"].result
+
+
+def _sto_average(repetition: Repetition) -> Result:
+    return repetition.train(1, answer="average")["average"].result
 
 
 def _amto(repetition: Repetition, **options: Any) -> Result:
     num_tasks = repetition.experiment.num_tasks
-    return repetition.train(num_tasks, **options).result
+    return repetition.train(num_tasks, **options)["winner"].result
+
+
+def _products(
+    repetition: Repetition, name: str, product: str, **options: Any
+) -> Result:
+    """One of three products of a population that is trained once."""
+
+    def make() -> dict[str, Result]:
+        runs = repetition.train(
+            repetition.experiment.num_tasks, answer="ensemble", **options
+        )
+        return {each: run.result for each, run in runs.items()}
+
+    return repetition.shared(name, make)[product]
+
+
+def _population(name: str, text: str, **options: Any) -> dict[str, Arm]:
+    """The arms of one way to train a population, and its three answers."""
+    train = partial(_products, name=name, **options)
+    return {
+        name: Arm(text, partial(train, product="winner")),
+        f"{name}_average": Arm(
+            f"the average of {name}'s masters over the last third",
+            partial(train, product="average"),
+        ),
+        f"{name}_ensemble": Arm(
+            f"the average of the predictions of {name}'s M candidates",
+            partial(train, product="ensemble"),
+        ),
+    }
 
 
 ARMS: dict[str, Arm] = {
@@ -78,10 +191,40 @@ ARMS: dict[str, Arm] = {
         "one split, the network of lowest validation loss",
         lambda repetition: repetition.independent(1)[0].result,
     ),
+    "sto_average": Arm(
+        "one split, the average of the weights over the last third",
+        _sto_average,
+    ),
     "full": Arm(
         "one network on the whole gross set, its last weights, for as many "
         "steps as each other network",
-        lambda repetition: repetition.train_on_everything(),
+        partial(_full, product="last"),
+    ),
+    "full_average": Arm(
+        "full, the average of its weights over the last third (Izmailov et "
+        "al., 2018)",
+        partial(_full, product="average"),
+    ),
+    "full_long": Arm(
+        "full for 2M times the steps", partial(_full_long, product="last")
+    ),
+    "full_long_average": Arm(
+        "full_long, the average of its weights over the last third",
+        partial(_full_long, product="average"),
+    ),
+    "full_batch": Arm("full with batches 2M times as large", _full_batch),
+    "full_ensemble": Arm(
+        "the average of the predictions of M networks on the whole gross set",
+        _full_ensemble,
+    ),
+    "papa_all": Arm(
+        "2M networks on the whole gross set, replaced by their average every "
+        "five epochs; their average (Jolicoeur-Martineau et al., 2024)",
+        partial(_papa, all_at_once=True),
+    ),
+    "papa": Arm(
+        "the same, each pulled towards their average every ten steps",
+        partial(_papa, all_at_once=False),
     ),
     "best_of_k": Arm(
         "2M independent STO runs, the one of highest accuracy on its own "
@@ -90,13 +233,24 @@ ARMS: dict[str, Arm] = {
     ),
     "soup": Arm(
         "the average of the weights of M independent STO runs, its batch "
-        "normalisation re-estimated on the gross set",
+        "normalisation estimated on the gross set",
         _soup,
     ),
     "ensemble": Arm(
         "the average of the predictions of M independent STO runs", _ensemble
     ),
-    "amto": Arm("AMTO", _amto),
+    **_population("amto", "AMTO"),
+    **_population(
+        "amto_merge",
+        "AMTO, its shadows from the mean of donor and master",
+        transfer="merge",
+    ),
+    **_population(
+        "amto_clean",
+        "AMTO, its shadows accepted on a clean part of the gross set",
+        acceptance="holdout",
+        holds_out=True,
+    ),
     "amto_uniform": Arm(
         "AMTO with donors drawn uniformly", partial(_amto, selection="uniform")
     ),

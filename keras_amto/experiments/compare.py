@@ -42,6 +42,8 @@ def compare(
     validation_split: float = 0.1,
     holdout_split: float = 0.1,
     optimizer: Any = None,
+    schedule: str = "constant",
+    development_split: float = 0.0,
     verbose: bool = True,
 ) -> Comparison:
     """Compares AMTO with other ways to spend the same data and the same time.
@@ -50,19 +52,7 @@ def compare(
     arms get the same sets, start from the same weights, and train each network
     for the same number of steps. Nothing is selected on the test set.
 
-    | arm | what |
-    |---|---|
-    | `sto` | one split, the network of lowest validation loss |
-    | `full` | one network on the whole gross set, without validation, its \
-last weights |
-    | `best_of_k` | 2M independent `sto` runs, the one of highest validation \
-accuracy: as many training steps as AMTO |
-    | `soup`, `ensemble` | M independent `sto` runs, their weights or their \
-predictions averaged |
-    | `amto`, `amto_uniform`, `amto_holdout` | AMTO; with uniform donors; \
-selected on a clean holdout |
-    | `plp`, `sgd_7_6`, `amto_plp` | `sto` with `LinearPrediction`; at 7/6 of \
-the learning rate instead; AMTO with it |
+    `python -m keras_amto compare --help` has a line on each arm.
 
     Each result is written to `output` as soon as it is known. Called again with
     the same settings, a comparison continues where it was interrupted; arms and
@@ -86,7 +76,7 @@ the learning rate instead; AMTO with it |
         seeds: Integer, how many from 0 on, or a list of them; below six there
             is no verdict. Defaults to `5`.
         steps: Integer, training steps of each network. Defaults to `1000`.
-        num_tasks: Integer, M, at least 2. Defaults to `4`.
+        num_tasks: Integer, M. Defaults to `4`.
         transfer_interval: Integer, c, in steps: validations are as frequent.
             Defaults to `50`.
         batch_size: Integer. Defaults to `64`.
@@ -94,6 +84,11 @@ the learning rate instead; AMTO with it |
         holdout_split: Float in (0, 1), for `amto_holdout`. Defaults to `0.1`.
         optimizer: A Keras optimizer, of which every network gets a copy.
             Defaults to `None`, SGD at 0.05 with Nesterov momentum 0.9.
+        schedule: `"constant"`, or `"cosine"`: learning rates fall to zero over
+            the steps of each network. Defaults to `"constant"`.
+        development_split: Float in [0, 1), share of the samples that the seeds
+            from 100 on are tested on, and no other seed. Settings are chosen
+            there. Defaults to `0.0`.
         verbose: Boolean, whether to print progress. Defaults to `True`.
 
     Returns:
@@ -138,6 +133,8 @@ the learning rate instead; AMTO with it |
         validation_split=validation_split,
         holdout_split=holdout_split,
         optimizer=check_optimizer(optimizer),
+        schedule=schedule,
+        development_split=development_split,
     )
     _identify(directory, experiment)  # the first to write
     results = load_results(directory)

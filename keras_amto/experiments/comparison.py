@@ -26,6 +26,7 @@ _LEAD = ("95 % t interval", "p", "verdict")
 _TITLES = (
     "arm", "seeds", "test accuracy, %", "standard error", "less sto", *_LEAD,
     "validation accuracy, %", "training steps", "seconds",
+    "seconds on 2M devices, counted",
 )  # fmt: skip
 _TITLES_OF_ONE = ("seeds", "mean, points", *_LEAD, "training steps of both")
 _TITLES_OF_SELECTION = (
@@ -85,6 +86,7 @@ class Comparison(Mapping[str, Mapping[int, Result]]):
                     self._mean(arm, "validation_accuracy"),
                     self._mean(arm, "training_steps", 0),
                     self._mean(arm, "seconds", 1),
+                    self._mean(arm, "parallel_seconds", 1),
                 ]
             )
         return _markdown(_TITLES, rows)

@@ -10,6 +10,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from keras_amto.arguments import check_choice
 from keras_amto.arguments import check_integer
 from keras_amto.arguments import check_no_arguments
 from keras_amto.arguments import check_share
@@ -20,9 +21,13 @@ from keras_amto.engines import symbolic
 from keras_amto.experiments.data import Array
 from keras_amto.experiments.data import LabelledArrays
 from keras_amto.experiments.optimizers import copy_of
+from keras_amto.experiments.optimizers import scheduled
 from keras_amto.optimizers import LinearPrediction
 from keras_amto.tasks import IndexedData
 from keras_amto.tasks import split_tasks
+
+DEVELOPMENT_SEEDS = 100  # and all above
+SCHEDULES = ("constant", "cosine")
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -31,6 +36,10 @@ class Experiment:
 
     `compare` describes them. Without `test`, a seed is tested on what is not in
     its gross set.
+
+    Settings are chosen on development seeds, from 100 on. Images that chose a
+    setting are never test images of a table: a share of the samples, the same
+    for all seeds, is what development seeds are tested on, and no other seed.
     """
 
     network: Callable[[], keras.Model]
@@ -44,6 +53,8 @@ class Experiment:
     validation_split: float
     holdout_split: float
     optimizer: keras.optimizers.Optimizer
+    schedule: str = "constant"
+    development_split: float = 0.0
 
     def __post_init__(self) -> None:
         if not callable(self.network) or isinstance(self.network, keras.Model):
@@ -51,7 +62,7 @@ class Experiment:
             raise _wrong_network(self.network, kind)
         check_no_arguments("network", self.network)
         for name, minimum in (
-            ("steps", 1), ("num_tasks", 2), ("transfer_interval", 1),
+            ("steps", 1), ("num_tasks", 1), ("transfer_interval", 1),
             ("batch_size", 1), ("train_size", 1),
         ):  # fmt: skip
             number = check_integer(name, getattr(self, name), minimum)
@@ -59,8 +70,17 @@ class Experiment:
         for name in ("validation_split", "holdout_split"):
             share = check_share(name, getattr(self, name), zero=False)
             object.__setattr__(self, name, share)
+        check_choice("schedule", self.schedule, SCHEDULES)
+        if self.schedule != "constant":
+            # Raises unless the optimizer has one rate to begin with.
+            self.make_optimizer()
+        share = check_share(
+            "development_split", self.development_split, zero=True
+        )
+        object.__setattr__(self, "development_split", share)
         size = len(self.samples.x)
         limit = size if self.test is not None else size - 1
+        limit -= len(self._development)
         if self.train_size > limit:
             raise ValueError(
                 "The gross set leaves nothing to test on. Received: "
@@ -75,11 +95,27 @@ class Experiment:
     def data(self, seed: int) -> tuple[LabelledArrays, LabelledArrays]:
         """Returns the random gross set of a seed, and its test set."""
         order = np.random.default_rng(seed).permutation(len(self.samples.x))
-        gross, rest = (
+        is_development = np.isin(order, self._development)
+        if seed >= DEVELOPMENT_SEEDS and len(self._development):
+            test = order[is_development]
+            gross = order[~is_development][: self.train_size]
+        else:
+            gross = order[: self.train_size]
+            test = order[self.train_size :]
+            test = test[~is_development[self.train_size :]]
+        sets = (
             LabelledArrays(self.samples.x[part], self.samples.y[part])
-            for part in (order[: self.train_size], order[self.train_size :])
+            for part in (gross, test)
         )
-        return gross, rest if self.test is None else self.test
+        gross_set, rest = sets
+        return gross_set, rest if self.test is None else self.test
+
+    @property
+    def _development(self) -> Array:
+        """The samples that development seeds alone are tested on."""
+        size = len(self.samples.x)
+        order = np.random.default_rng(DEVELOPMENT_SEEDS).permutation(size)
+        return order[: int(self.development_split * size)]
 
     def start(self, seed: int) -> keras.Model:
         """Returns a network with the weights that all arms of a seed get."""
@@ -92,10 +128,18 @@ class Experiment:
         return network
 
     def make_optimizer(
-        self, rate_factor: float = 1.0, predicts: bool = False
+        self,
+        rate_factor: float = 1.0,
+        predicts: bool = False,
+        steps: int | None = None,
     ) -> keras.optimizers.Optimizer:
-        """Returns a copy for one network, perhaps with linear prediction."""
+        """Returns a copy for one network, perhaps with linear prediction.
+
+        A schedule ends with the steps of the network, by default those of all.
+        """
         optimizer = copy_of(self.optimizer, rate_factor)
+        if self.schedule == "cosine":
+            optimizer = scheduled(optimizer, steps or self.steps)
         return LinearPrediction(optimizer) if predicts else optimizer
 
     def identity(self) -> dict[str, Any]:
@@ -123,7 +167,7 @@ class Experiment:
             name: value
             for name, value in vars(self).items()
             if isinstance(value, int | float)
-        }
+        } | {"schedule": self.schedule}
 
 
 def _wrong_network(value: Any, kind: str) -> TypeError:

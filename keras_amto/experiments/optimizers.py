@@ -20,6 +20,28 @@ def copy_of(
     return type(optimizer).from_config(config)
 
 
+def scheduled(
+    optimizer: keras.optimizers.Optimizer, steps: int
+) -> keras.optimizers.Optimizer:
+    """Returns a fresh copy whose rate falls to zero along half a cosine.
+
+    Source: Loshchilov and Hutter, "SGDR: Stochastic Gradient Descent with Warm
+    Restarts", ICLR 2017, without restarts.
+    """
+    config = optimizer.get_config()
+    rate = config["learning_rate"]
+    if isinstance(rate, dict):
+        raise ValueError(
+            "The optimizer has a schedule already. Received: "
+            f"learning_rate={rate['class_name']} and schedule='cosine'. "
+            "Expected: a number, or schedule='constant'."
+        )
+    config["learning_rate"] = keras.optimizers.schedules.CosineDecay(
+        rate, steps
+    )
+    return type(optimizer).from_config(config)
+
+
 @keras.saving.register_keras_serializable(package="keras_amto")
 class ScaledSchedule(keras.optimizers.schedules.LearningRateSchedule):
     """A learning rate schedule times a factor."""

@@ -1,6 +1,7 @@
 """One arm on one seed of a comparison: its data, its networks, its test."""
 
 import dataclasses
+import json
 import pathlib
 import time
 from collections.abc import Callable
@@ -13,13 +14,16 @@ from keras_amto.callbacks import RoundCallback
 from keras_amto.experiments.data import Array
 from keras_amto.experiments.data import LabelledArrays
 from keras_amto.experiments.experiment import Experiment
+from keras_amto.experiments.population import Mix
+from keras_amto.experiments.population import Trained
+from keras_amto.experiments.population import train_population
 from keras_amto.experiments.results import Result
 from keras_amto.experiments.results import Run
-from keras_amto.experiments.train import LOSS
+from keras_amto.experiments.results import write_whole
 from keras_amto.experiments.train import train_amto
+from keras_amto.ledger import Product
 from keras_amto.ledger import Record
 from keras_amto.report import save_run
-from keras_amto.tasks import TrainingBatches
 
 EVALUATION_BATCH = 256
 
@@ -36,7 +40,7 @@ class Repetition:
     seed: int
     arm: str
     gross: LabelledArrays
-    test: LabelledArrays
+    test_set: LabelledArrays
     directory: pathlib.Path
     on_step: Callable[[int], None]
 
@@ -45,24 +49,27 @@ class Repetition:
         num_tasks: int,
         *,
         seed: int | None = None,
-        selection: str = "adaptive",
+        answer: str = "winner",
         holds_out: bool = False,
         rate_factor: float = 1.0,
         predicts: bool = False,
         steps_before: int = 0,
-    ) -> Run:
+        **settings: Any,
+    ) -> dict[str, Run]:
         """Trains with AMTO, or the conventional way with one task.
 
         `seed` is for splits, batches and donors, by default the repetition's;
-        `steps_before` are steps that the arm has done before. The rest are
-        arguments of `AMTOModel` and `Experiment.make_optimizer`. What AMTO
-        leaves is written for `keras_amto report`.
+        `answer` is that of `AMTOCallback`; `steps_before` are steps that the
+        arm has done before. The rest are arguments of `AMTOModel` and
+        `Experiment.make_optimizer`. What AMTO leaves is written for
+        `keras_amto report`.
+
+        Returns:
+            A run for each product that was evaluated.
         """
         experiment = self.experiment
-        settings = {
-            "selection": selection,
-            "holdout_split": experiment.holdout_split if holds_out else 0.0,
-        }
+        held_out = experiment.holdout_split if holds_out else 0.0
+        settings |= {"holdout_split": held_out}
         network = experiment.start(self.seed)
         begin = time.perf_counter()
         model = train_amto(
@@ -77,6 +84,7 @@ class Repetition:
                 "seed": self.seed if seed is None else seed,
                 **settings,
             },
+            answer=answer,
             callbacks=[_ReportSteps(self.on_step, steps_before)],
             batch_size=experiment.batch_size,
             validation_batch_size=EVALUATION_BATCH,
@@ -85,22 +93,21 @@ class Repetition:
         )
         seconds = time.perf_counter() - begin
         finalists: Any = model.finalists
-        accuracies = finalists.harmonic_accuracies
-        losses = finalists.losses.mean(axis=1)
-        if finalists.clean_accuracies is not None:
-            accuracies = finalists.clean_accuracies
-            losses = finalists.clean_losses
-        networks = 1 if num_tasks == 1 else 2 * num_tasks
-        run = self.finish(
-            model.best_model,
-            float(accuracies[finalists.winner]),
-            float(losses[finalists.winner]),
-            networks * experiment.steps,
-            seconds,
-        )
+        count = 1 if num_tasks == 1 else 2 * num_tasks
+        networks = {
+            each.name: model.get_answer(each.name)
+            for each in finalists.products
+        }
+        runs = {
+            each.name: self.finish(
+                networks[each.name], *_figures(each), *self.cost(count, seconds)
+            )
+            for each in finalists.products
+        }
+        _release()
         if num_tasks > 1:
             about = {"arm": self.arm, "seed": self.seed}
-            result = run.result
+            result = runs[answer].result
             save_run(
                 self.directory / f"{self.arm}-seed_{self.seed}",
                 about | experiment.settings() | settings,
@@ -108,27 +115,61 @@ class Repetition:
                 finalists,
                 {"accuracy": result.test_accuracy, "loss": result.test_loss},
             )
-        return run
+        return runs
 
-    def train_on_everything(self) -> Result:
-        """Trains one network on the whole gross set, without validation."""
-        experiment, gross = self.experiment, self.gross
-        network = experiment.start(self.seed)
-        network.compile(experiment.make_optimizer(), LOSS)
-        everything = np.arange(len(gross.x))
-        batches = TrainingBatches(
-            everything, experiment.batch_size, task=0, seed=self.seed
+    def cost(
+        self, networks: int, seconds: float, sequential: int = 1
+    ) -> tuple[int, int, float]:
+        """Returns the last figures of a `Result`.
+
+        `networks` times the steps of one were made in all, and `sequential`
+        times of them follow one another.
+        """
+        steps = self.experiment.steps
+        return networks * steps, sequential * steps, seconds
+
+    def train_on_everything(
+        self,
+        size: int = 1,
+        *,
+        times: int = 1,
+        batches: int = 1,
+        mix: Mix | None = None,
+        mix_every: int = 1,
+    ) -> Trained:
+        """Trains networks on the whole gross set, without validation.
+
+        `times` multiplies their steps, `batches` the size of their batches.
+        """
+        experiment = self.experiment
+        steps = times * experiment.steps
+        return train_population(
+            experiment.start(self.seed),
+            self.gross,
+            experiment.make_optimizer(steps=steps),
+            size=size,
+            steps=steps,
+            batch_size=min(batches * experiment.batch_size, len(self.gross.x)),
+            interval=experiment.transfer_interval,
+            seed=self.seed,
+            mix=mix,
+            mix_every=mix_every,
+            on_step=self.on_step,
         )
-        begin = time.perf_counter()
-        for step in range(experiment.steps):
-            indices = batches.window(step, step + 1)[0]
-            network.train_on_batch(gross.x[indices], gross.y[indices])
-            self.on_step(step + 1)
-        # As `keras.Model.fit` ends: with `use_ema` the averages take over.
-        network.optimizer.finalize_variable_values(network.trainable_variables)
-        seconds = time.perf_counter() - begin
-        figures = None, None, experiment.steps, seconds
-        return self.finish(network, *figures).result
+
+    def shared(
+        self, name: str, make: Callable[[], dict[str, Result]]
+    ) -> dict[str, Result]:
+        """Returns results that several arms share.
+
+        They are made once and kept in a file until `forget`.
+        """
+        path = self._path(name).with_suffix(".json")
+        if not path.exists():
+            plain = {k: dataclasses.asdict(v) for k, v in make().items()}
+            write_whole(path, json.dumps(plain).encode())
+        found = json.loads(path.read_text("utf-8"))
+        return {key: Result(**values) for key, values in found.items()}
 
     def independent(self, count: int) -> list[Run]:
         """Returns the first of the seed's independent conventional runs.
@@ -136,7 +177,7 @@ class Repetition:
         Several arms share them. All start from the same weights; splits and
         batches differ. Each is trained once and kept in a file until `forget`.
         """
-        paths = [self._path(number) for number in range(count)]
+        paths = [self._path(f"run_{number}") for number in range(count)]
         for number, path in enumerate(paths):
             if not path.exists():
                 seed = self.seed  # the first has AMTO's, and so its task 0
@@ -144,36 +185,46 @@ class Repetition:
                     sequence = np.random.SeedSequence([seed, number])
                     seed = int(sequence.generate_state(1)[0])
                 done = number * self.experiment.steps
-                self.train(1, seed=seed, steps_before=done).save(path)
+                runs = self.train(1, seed=seed, steps_before=done)
+                runs["winner"].save(path)
         # Always read from the files, as a resumed comparison does.
         return [Run.load(path) for path in paths]
 
     def forget(self) -> None:
-        """Removes the files of independent runs."""
-        for path in self._path(0).parent.glob(self._path("*").name):
+        """Removes the files of runs that arms share."""
+        for path in self._path("").parent.glob(f"seed_{self.seed}-*"):
             path.unlink()
 
+    def network_of(self, weights: list[Array]) -> keras.Model:
+        """Returns a network with these weights."""
+        network = self.experiment.start(self.seed)
+        network.set_weights(weights)
+        return network
+
+    def test(self, weights: list[Array], *figures: Any) -> Result:
+        """Measures a network that was not selected."""
+        network = self.network_of(weights)
+        result = self.finish(network, None, None, *figures).result
+        _release()
+        return result
+
     def finish(self, network: keras.Model, *figures: Any) -> Run:
-        """Returns the run of a trained network, and releases its memory."""
-        predictions = _predict(network, self.test.x)
+        """Returns the run of a trained network."""
+        predictions = predict(network, self.test_set.x)
         result = self.judge(predictions, *figures)
-        run = Run(result, predictions, network.get_weights())
-        policy = keras.config.dtype_policy()
-        keras.utils.clear_session()
-        keras.config.set_dtype_policy(policy)  # which it resets
-        return run
+        return Run(result, predictions, network.get_weights())
 
     def judge(self, predictions: Array, *figures: Any) -> Result:
         """Measures predictions; `figures` are the rest of a `Result`."""
-        y = self.test.y
+        y = self.test_set.y
         right = predictions[np.arange(len(y)), y].astype(np.float64)
         epsilon = keras.config.epsilon()
         accuracy = float((predictions.argmax(axis=1) == y).mean())
         loss = float(-np.log(np.maximum(right, epsilon)).mean())
         return Result(self.seed, accuracy, loss, *figures)
 
-    def _path(self, number: int | str) -> pathlib.Path:
-        name = f"seed_{self.seed}-run_{number}.npz"
+    def _path(self, name: str) -> pathlib.Path:
+        name = f"seed_{self.seed}-{name}.npz"
         return self.directory / "unfinished" / name
 
 
@@ -187,7 +238,21 @@ class _ReportSteps(RoundCallback):
         self._on_step(self._before + record.step)
 
 
-def _predict(model: keras.Model, x: Array) -> Array:
+def _figures(product: Product) -> tuple[float | None, float | None]:
+    """The figures by which a product would be selected."""
+    if product.clean_loss is not None:
+        return product.clean_accuracy, product.clean_loss
+    return product.harmonic_accuracy, float(product.losses.mean())
+
+
+def _release() -> None:
+    """Releases the memory of networks."""
+    policy = keras.config.dtype_policy()
+    keras.utils.clear_session()
+    keras.config.set_dtype_policy(policy)  # which it resets
+
+
+def predict(model: keras.Model, x: Array) -> Array:
     """Predicts without `predict`, which would trace or compile each network."""
     parts = []
     for first in range(0, len(x), EVALUATION_BATCH):

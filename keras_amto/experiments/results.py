@@ -1,10 +1,14 @@
 """The results of arms and the networks behind them, as values and as files."""
 
+import csv
 import dataclasses
 import io
 import json
 import os
 import pathlib
+from collections.abc import Callable
+from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -23,8 +27,11 @@ class Result:
         validation_accuracy: Float in [0, 1], the figure that it was selected
             by, or `None` if nothing was selected.
         validation_loss: Float, likewise.
-        training_steps: Integer, of all networks trained for it.
-        seconds: Float, of training and selecting.
+        training_steps: Integer, of all networks trained for it, each of a
+            batch of the comparison's size.
+        sequential_steps: Integer, those that follow one another where as many
+            networks train at a time as AMTO has, masters and shadows.
+        seconds: Float, of training and selecting, on one device.
     """
 
     seed: int
@@ -33,7 +40,13 @@ class Result:
     validation_accuracy: float | None
     validation_loss: float | None
     training_steps: int
+    sequential_steps: int
     seconds: float
+
+    @property
+    def parallel_seconds(self) -> float:
+        """Seconds where steps run side by side: counted, not measured."""
+        return self.seconds * self.sequential_steps / self.training_steps
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -72,22 +85,50 @@ def save_result(directory: pathlib.Path, arm: str, result: Result) -> None:
 def load_results(directory: pathlib.Path) -> dict[str, dict[int, Result]]:
     """Returns the results in a comparison's directory, by arm and seed.
 
+    Those are the files of single runs and, for what has none, the lines of
+    `runs.csv`: a table that was published can be continued.
+
     Raises a ValueError if a file is damaged.
     """
     found: dict[str, dict[int, Result]] = {}
+    table = directory / "runs.csv"
+    if table.exists():
+        with open(table, encoding="utf-8", newline="") as file:
+            for line in csv.DictReader(file):
+                arm = line.pop("arm")
+                result = _read(table, partial(_of_text, line))
+                found.setdefault(arm, {})[result.seed] = result
     for arm in ARMS:
         for path in (directory / "runs").glob(f"{arm}-seed_*.json"):
-            try:
-                result = Result(**json.loads(path.read_text("utf-8")))
-            except (ValueError, TypeError) as error:
-                raise ValueError(
-                    f"A result is damaged: {error}. Received: {str(path)!r}. "
-                    "Expected: what an earlier comparison wrote; remove the "
-                    "file to run this arm again."
-                ) from error
+            result = _read(path, partial(_of_json, path))
             found.setdefault(arm, {})[result.seed] = result
     return {
-        arm: dict(sorted(by_seed.items())) for arm, by_seed in found.items()
+        arm: dict(sorted(found[arm].items())) for arm in ARMS if arm in found
+    }
+
+
+def _read(path: pathlib.Path, values: Callable[[], dict[str, Any]]) -> Result:
+    try:
+        return Result(**values())
+    except (ValueError, TypeError) as error:
+        raise ValueError(
+            f"A result is damaged: {error}. Received: {str(path)!r}. "
+            "Expected: what an earlier comparison wrote; remove the file to "
+            "run this again."
+        ) from error
+
+
+def _of_json(path: pathlib.Path) -> dict[str, Any]:
+    values: dict[str, Any] = json.loads(path.read_text("utf-8"))
+    return values
+
+
+def _of_text(line: dict[str, str]) -> dict[str, Any]:
+    """The fields of a result from a line of CSV."""
+    whole = ("seed", "training_steps", "sequential_steps")
+    return {
+        name: int(text) if name in whole else float(text) if text else None
+        for name, text in line.items()
     }
 
 

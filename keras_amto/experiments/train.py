@@ -124,17 +124,18 @@ def train_amto(
     *,
     patience: int | None = None,
     stop_when: str = "any",
+    answer: str = "winner",
     callbacks: Sequence[keras.callbacks.Callback] = (),
     **fit_arguments: Any,
 ) -> AMTOModel:
     """Trains a classifier with AMTO, or the conventional way with one task.
 
-    `max_steps`, `patience` and `stop_when` are those of `AMTOCallback`;
-    `settings` are more arguments of `AMTOModel`.
+    `max_steps`, `patience`, `stop_when` and `answer` are those of
+    `AMTOCallback`; `settings` are more arguments of `AMTOModel`.
     """
     model = AMTOModel(network, **settings)
     model.compile(optimizer, LOSS, metrics=["accuracy"])
-    stop = AMTOCallback(patience, stop_when, max_steps=max_steps)
+    stop = AMTOCallback(patience, stop_when, max_steps=max_steps, answer=answer)
     model.fit(
         x,
         y,

@@ -6,8 +6,6 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_amto.algorithm import Purpose
-from keras_amto.algorithm import random_stream
 from keras_amto.amto import RunState
 from keras_amto.amto import merge_replicas
 from keras_amto.arguments import check_choice
@@ -28,10 +26,7 @@ from keras_amto.fit.winner import product
 from keras_amto.fit.winner import select_winner
 from keras_amto.ledger import Finalists
 from keras_amto.tasks import EvaluationSet
-from keras_amto.tasks import in_order
-
-#: Of how many training samples an average's statistics are the means, at most.
-_STATISTICS_SAMPLES = 10_000
+from keras_amto.tasks import statistics_set
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -148,18 +143,15 @@ def _average(
     weights where training has ended before that part.
     """
     average = merge_replicas([engine.on_host(m) for m in run.masters])
-    if run.average.count:
+    if run.average.networks:
         arrays = zip(run.average.arrays, average.weights, strict=True)
         average = average._replace(
             weights=tuple(mean.astype(last.dtype) for mean, last in arrays)
         )
     average = engine.initial_replica(average.weights, average.optimizer)
-    seed = plan.settings.seed
     indices = np.unique(np.concatenate([t.train_indices for t in plan.tasks]))
-    stream = random_stream(seed, Purpose.STATISTICS)
-    indices = stream.permutation(indices)[:_STATISTICS_SAMPLES]
-    samples = EvaluationSet(
-        plan.data, in_order(indices, plan.batches[0].batch_size), seed
+    samples = statistics_set(
+        plan.data, indices, plan.batches[0].batch_size, plan.settings.seed
     )
     jobs = [EvaluationJob(0, (average,), samples)]
     ((estimated,),) = engine.estimate_statistics(jobs, tick)
@@ -194,7 +186,7 @@ def _with_ensemble(
     return dataclasses.replace(finalists, products=(*finalists.products, row))
 
 
-class _Batches(keras.utils.PyDataset):  # type: ignore[misc]
+class _Batches(keras.utils.PyDataset):
     """The batches of an evaluation set, gathered when they are needed."""
 
     def __init__(self, samples: EvaluationSet) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_amto.algorithm import RunningMean
+from keras_amto.algorithm import EMPTY_MEAN
 from keras_amto.amto import Problem
 from keras_amto.amto import RunState
 from keras_amto.arguments import check_integer
@@ -93,7 +93,7 @@ class FitPlan:
         """Returns the state of a backup, as if made for as many epochs."""
         if run.average_start == self.average_start:
             return run
-        if run.average.count and run.step > (self.average_start or 0):
+        if run.average.networks and run.step > (self.average_start or 0):
             raise ValueError(
                 "The average of the backup began earlier than it would with "
                 "so many epochs, and cannot be taken apart. Received: "
@@ -103,7 +103,7 @@ class FitPlan:
                 f"{run.average_start}. Expected: as many epochs as before."
             )
         return dataclasses.replace(
-            run, average=RunningMean(), average_start=self.average_start
+            run, average=EMPTY_MEAN, average_start=self.average_start
         )
 
     def validates_after(self, epoch: int) -> bool:

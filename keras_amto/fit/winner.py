@@ -45,13 +45,14 @@ def select_winner(
     """
     sets = evaluated_sets(plan)
     replicas = [*candidates, *([] if average is None else [average])]
+    # Two at a time, as an engine takes a master and its shadow.
+    pairs = min(2, len(candidates))
     jobs = [
-        # Two at a time, as an engine takes a master and its shadow.
         EvaluationJob(
-            i // 2 % len(candidates), tuple(replicas[i : i + 2]), samples
+            i // pairs % len(candidates), tuple(replicas[i : i + pairs]), each
         )
-        for i in range(0, len(replicas), 2)
-        for samples in sets
+        for i in range(0, len(replicas), pairs)
+        for each in sets
     ]
 
     def report(done: float) -> None:
@@ -61,7 +62,10 @@ def select_winner(
     with progress.selecting(len(jobs)):
         outcomes = engine.evaluate(jobs, report)
     logs = [
-        [outcomes[i // 2 * len(sets) + k][i % 2] for k in range(len(sets))]
+        [
+            outcomes[i // pairs * len(sets) + k][i % pairs]
+            for k in range(len(sets))
+        ]
         for i in range(len(replicas))
     ]
     has_clean_set = plan.clean_set is not None

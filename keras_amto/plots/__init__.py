@@ -16,6 +16,9 @@ from keras_amto.plots.entropy import entropy_data
 from keras_amto.plots.finalists import FinalTable
 from keras_amto.plots.finalists import finalists
 from keras_amto.plots.finalists import finalists_data
+from keras_amto.plots.ladder import Rungs
+from keras_amto.plots.ladder import ladder
+from keras_amto.plots.ladder import ladder_data
 from keras_amto.plots.lineage import Lanes
 from keras_amto.plots.lineage import lineage
 from keras_amto.plots.lineage import lineage_data
@@ -29,6 +32,7 @@ __all__ = [
     "FinalTable",
     "Lanes",
     "RelationshipMatrices",
+    "Rungs",
     "ValidationCurves",
     "comparison",
     "comparison_data",
@@ -38,6 +42,8 @@ __all__ = [
     "entropy_data",
     "finalists",
     "finalists_data",
+    "ladder",
+    "ladder_data",
     "lineage",
     "lineage_data",
     "relationships",

@@ -5,6 +5,7 @@ the same when it is printed in grey.
 """
 
 from collections.abc import Callable
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -100,19 +101,31 @@ def ink_on(colour: Any) -> str:
     return "black" if lightness > 0.5 else "white"
 
 
+def colour(number: int, count: int) -> Any:
+    """Returns one of so many colours, none so light that it is hard to see."""
+    import matplotlib
+
+    return matplotlib.colormaps["viridis"](0.85 * number / max(1, count - 1))
+
+
 def text_size(num_tasks: int) -> float:
     """Returns a size for text that appears once for each task, in points."""
     return float(np.clip(11 - 0.3 * num_tasks, 6, 9))
 
 
 def name_rows(
-    ax: Axes, num_tasks: int, winner: int | None, size: float
+    ax: Axes,
+    num_tasks: int,
+    winner: int | None,
+    size: float,
+    others: Sequence[str] = (),
 ) -> None:
-    """Labels row m with task m, the winner in bold."""
+    """Labels row m with task m, the winner in bold, and others below."""
     names = [f"task {task}" for task in range(num_tasks)]
     if winner is not None:
         names[winner] += " (winner)"
-    ax.set_yticks(range(num_tasks), names, fontsize=size)
+    names += others
+    ax.set_yticks(range(len(names)), names, fontsize=size)
     if winner is not None:
         ax.get_yticklabels()[winner].set_weight("bold")
 

@@ -42,7 +42,7 @@ def comparison_data(
 ) -> ArmIntervals:
     """Returns what `comparison` draws; takes and raises the same."""
     check_text("reference", reference, "the name of an arm")
-    _check_scores(scores)
+    check_scores(scores)
     percent = {
         arm: {seed: 100 * score for seed, score in by_seed.items()}
         for arm, by_seed in scores.items()
@@ -63,7 +63,8 @@ def comparison_data(
     )
 
 
-def _check_scores(scores: Any) -> None:
+def check_scores(scores: Any) -> None:
+    """Raises unless there are scores in [0, 1] by seed, by arm."""
     expected = "a dict of scores in [0, 1] by seed, by arm"
     if not isinstance(scores, Mapping):
         raise wrong_type("scores", scores, "a mapping", expected)

@@ -1,5 +1,7 @@
 """The table from which the winner was chosen."""
 
+import math
+from typing import Any
 from typing import NamedTuple
 
 import numpy as np
@@ -7,6 +9,7 @@ import numpy.typing as npt
 
 from keras_amto.arguments import wrong_type
 from keras_amto.ledger import Finalists
+from keras_amto.ledger import Product
 from keras_amto.plots import canvas
 
 
@@ -14,17 +17,22 @@ class FinalTable(NamedTuple):
     """What `finalists` draws.
 
     Attributes:
-        values: Float array of shape `(M, columns)`, network by column.
+        values: Float array of shape `(M + P, columns)`, network by column; the
+            last P rows are the average and the ensemble, where there are any.
+        products: List of P strings, their names.
         columns: List of strings, their names: the M validation sets, then
             what summarises them.
         winner: Integer, its row.
+        answer: Integer, the row of what the model answers with.
         unit: `"%"`, or `"loss"` where there is no accuracy.
         title: String.
     """
 
     values: npt.NDArray[np.float64]
+    products: list[str]
     columns: list[str]
     winner: int
+    answer: int
     unit: str
     title: str
 
@@ -52,13 +60,42 @@ def finalists_data(finalists: Finalists) -> FinalTable:
         mean = table.mean(axis=1)
         summaries = {"mean": mean, "clean": finalists.clean_losses}
     known = {k: v for k, v in summaries.items() if v is not None}
+    values = np.column_stack([table, *known.values()])
+    others = finalists.products[1:]
+    if others:
+        rows = [_row(each, finalists) for each in others]
+        values = np.vstack([values, rows])
+    names = [product.name for product in others]
+    answer = finalists.winner
+    if finalists.answer in names:
+        answer = len(table) + names.index(finalists.answer)
     return FinalTable(
-        values=factor * np.column_stack([table, *known.values()]),
+        values=factor * values,
+        products=names,
         columns=[*map(str, range(len(table))), *known],
         winner=finalists.winner,
+        answer=answer,
         unit=unit,
         title=_title(finalists),
     )
+
+
+def _row(product: Product, finalists: Finalists) -> list[float]:
+    """The figures of a product, in the columns of the table."""
+    if finalists.accuracies is None:
+        losses = product.losses
+        clean = finalists.clean_losses is not None
+        last = [product.clean_loss] if clean else []
+        return [*losses, losses.mean(), *map(_number, last)]
+    last = [product.harmonic_accuracy]
+    if finalists.clean_accuracies is not None:
+        last.append(product.clean_accuracy)
+    accuracies = () if product.accuracies is None else product.accuracies
+    return [*accuracies, *map(_number, last)]
+
+
+def _number(value: Any) -> float:
+    return math.nan if value is None else float(value)
 
 
 def _title(finalists: Finalists) -> str:
@@ -71,6 +108,8 @@ def _title(finalists: Finalists) -> str:
     equals = 1 if scores is None else int((scores == scores[winner]).sum())
     if equals > 1:
         title += f"\n(of {equals} equals the {_TIES[criterion]})"
+    if finalists.answer != "winner":
+        title += f"\nthe model answers with the {finalists.answer}"
     return title
 
 
@@ -79,8 +118,10 @@ def finalists(
 ) -> canvas.Axes:
     """Draws the accuracy of every network on every validation set.
 
-    The winner's row is ringed. A network has trained on most of the other
-    tasks' validation samples, so figures off the diagonal are optimistic.
+    The average and the ensemble follow, where they were evaluated. What the
+    model answers with is ringed: the winner, or one of these. A network has
+    trained on most of the other tasks' validation samples, so figures off the
+    diagonal are optimistic.
 
     Args:
         finalists: The `Finalists` of a fitted model.
@@ -110,17 +151,20 @@ def finalists(
     limits = (finite.min(), finite.max()) if finite.size else (0.0, 1.0)
     unit, decimals = ("accuracy (%)", 1) if data.unit == "%" else ("loss", 2)
     canvas.heat_map(ax, data.values, limits, decimals, size, unit)
-    ax.axvline(rows - 0.5, color="white", linewidth=5)
+    tasks = rows - len(data.products)
+    ax.axvline(tasks - 0.5, color="white", linewidth=5)
+    if data.products:
+        ax.axhline(tasks - 0.5, color="white", linewidth=5)
     ax.axhspan(
-        data.winner - 0.5, data.winner + 0.5, fill=False, linewidth=2.4,
+        data.answer - 0.5, data.answer + 0.5, fill=False, linewidth=2.4,
         clip_on=False, zorder=4,
         # Black on white can be seen on any colour.
         path_effects=[withStroke(linewidth=5, foreground="white")],
     )  # fmt: skip
     ax.set_xticks(range(columns), data.columns, fontsize=size)
-    for label in ax.get_xticklabels()[rows:]:
+    for label in ax.get_xticklabels()[tasks:]:
         label.set(rotation=35, ha="right")
-    canvas.name_rows(ax, rows, data.winner, size)
+    canvas.name_rows(ax, tasks, data.winner, size, data.products)
     ax.set_xlabel("on the validation set of task")
     ax.set_ylabel("network")
     ax.set_title(data.title, fontsize=10)

@@ -79,8 +79,8 @@ def run_pictures(run: RunDirectory) -> Iterator[RunPicture]:
         yield RunPicture(
             "finalists",
             "Finalists",
-            "Every task's network on every validation set. The winner's row "
-            "is ringed.",
+            "Every task's network on every validation set. What the model "
+            "answers with is ringed.",
             partial(plots.finalists, finalists),
         )
     if not ledger:

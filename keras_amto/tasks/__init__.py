@@ -8,6 +8,7 @@ from keras_amto.tasks.classes import class_labels
 from keras_amto.tasks.indexed_data import EvaluationSet
 from keras_amto.tasks.indexed_data import IndexedData
 from keras_amto.tasks.indexed_data import evaluation_seed
+from keras_amto.tasks.indexed_data import statistics_set
 from keras_amto.tasks.reading import read_data
 from keras_amto.tasks.sources import is_dataset
 from keras_amto.tasks.split import Task
@@ -26,4 +27,5 @@ __all__ = [
     "lies_ready",
     "read_data",
     "split_tasks",
+    "statistics_set",
 ]

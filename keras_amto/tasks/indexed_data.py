@@ -19,12 +19,14 @@ from keras_amto.tasks.arrays import map_arrays
 from keras_amto.tasks.arrays import slices
 from keras_amto.tasks.arrays import take
 from keras_amto.tasks.batches import BatchWindow
+from keras_amto.tasks.batches import in_order
 from keras_amto.tasks.classes import class_labels
 
 Structure = Any  # an array, or nested dicts, lists and tuples of arrays
 IntArray = npt.NDArray[np.int64]
 
 _PART = 64 * 2**20  # bytes that are gathered at a time
+_STATISTICS_SAMPLES = 10_000  # at most, of which statistics are the means
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -151,3 +153,16 @@ def evaluation_seed(seed: int, number: int) -> int:
     """Returns a set's seed in a run: `number` is m, or M for the clean set."""
     stream = random_stream(seed, Purpose.EVALUATION, number)
     return int(stream.integers(2**31))
+
+
+def statistics_set(
+    data: IndexedData, indices: IntArray, batch_size: int, seed: int
+) -> EvaluationSet:
+    """Returns training samples to estimate statistics on.
+
+    They are shuffled: in data that are sorted by class, a batch in their order
+    would not be like those of training.
+    """
+    stream = random_stream(seed, Purpose.STATISTICS)
+    order = stream.permutation(indices)[:_STATISTICS_SAMPLES]
+    return EvaluationSet(data, in_order(order, batch_size), seed)

@@ -7,6 +7,7 @@ from keras_amto.algorithm import donor_probabilities
 from keras_amto.algorithm import initial_relationships
 from keras_amto.algorithm import update_relationships
 from keras_amto.ledger import Finalists
+from keras_amto.ledger import Product
 from keras_amto.ledger import Record
 
 
@@ -86,8 +87,8 @@ def random_run(num_tasks, rounds=20, seed=0):
     return ledger_of(rows, interval=50)
 
 
-def finalists(num_tasks=3, accuracy=True, clean=False):
-    """A table whose winner is task 1."""
+def finalists(num_tasks=3, accuracy=True, clean=False, answer="winner"):
+    """A table whose winner is task 1, with all products unless it answers."""
     table = np.full((num_tasks, num_tasks), 0.9)
     table[1] = 0.95
     column = table.mean(axis=1)
@@ -106,4 +107,27 @@ def finalists(num_tasks=3, accuracy=True, clean=False):
         harmonic_accuracies=column if accuracy else None,
         clean_losses=1 - column if clean else None,
         clean_accuracies=column if clean and accuracy else None,
+        answer=answer,
+        products=tuple(
+            product(name, num_tasks, score, accuracy, clean)
+            for name, score in (
+                ("winner", 0.95),
+                ("average", 0.96),
+                ("ensemble", 0.97),
+            )
+            if name == "winner" or answer != "winner"
+        ),
+    )
+
+
+def product(name, num_tasks, score, accuracy, clean):
+    return Product(
+        name=name,
+        networks=num_tasks if name == "ensemble" else 1,
+        parameters=7,
+        losses=np.full(num_tasks, 1 - score),
+        accuracies=np.full(num_tasks, score) if accuracy else None,
+        harmonic_accuracy=score if accuracy else None,
+        clean_loss=1 - score if clean else None,
+        clean_accuracy=score if clean and accuracy else None,
     )

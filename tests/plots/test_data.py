@@ -184,3 +184,46 @@ def test_a_winner_among_equals_is_told_from_them():
     )
     title = plots.finalists_data(equal).title
     assert "of 3 equals the lowest mean loss" in title
+
+
+def test_products_are_rows_below_the_networks():
+    data = plots.finalists_data(runs.finalists(2, answer="ensemble"))
+    assert data.products == ["average", "ensemble"]
+    assert data.values[2:, 0].tolist() == [96.0, 97.0]
+    assert data.values.shape == (4, 3)
+    assert (data.winner, data.answer) == (1, 3)
+    assert "answers with the ensemble" in data.title
+
+
+@pytest.mark.parametrize("accuracy", [True, False])
+@pytest.mark.parametrize("clean", [True, False])
+def test_products_fill_every_column(accuracy, clean):
+    table = runs.finalists(3, accuracy, clean, answer="average")
+    data = plots.finalists_data(table)
+    assert data.values.shape == (5, len(data.columns))
+    assert np.isfinite(data.values).all()
+
+
+def test_a_ladder_has_a_mean_for_each_way_and_cost():
+    scores = {0: 0.5, 1: 0.7}
+    data = plots.ladder_data({"full": {8: scores, 1: {0: 0.5}}, "amto": {}})
+    assert data.ways == ["full"]
+    assert data.costs == [[1.0, 8.0]]
+    assert [round(each.mean) for each in data.summaries[0]] == [50, 60]
+
+
+@pytest.mark.parametrize(
+    ("scores", "kind"),
+    [
+        ([], TypeError),
+        ({"full": [0.5]}, TypeError),
+        ({"full": {1: [0.5]}}, TypeError),
+        ({"full": {0: {0: 0.5}}}, ValueError),
+        ({"full": {1: {0: 1.5}}}, ValueError),
+        ({"full": {1: {}}}, ValueError),
+        ({}, ValueError),
+    ],
+)
+def test_scores_that_make_no_ladder_are_refused(scores, kind):
+    with pytest.raises(kind, match="Received"):
+        plots.ladder_data(scores)

@@ -17,6 +17,7 @@ SCORES = {
     arm: {seed: 0.9 + 0.01 * rank + 0.002 * seed for seed in range(4)}
     for rank, arm in enumerate(["sto", "best_of_k", "amto_holdout", "plp"])
 }
+LADDER = dict.fromkeys((2, 4, 8, 16), SCORES["best_of_k"])
 
 
 def pictures(num_tasks):
@@ -28,6 +29,13 @@ def pictures(num_tasks):
         "entropy": lambda ax: plots.entropy(ledger, ax=ax),
         "finalists": lambda ax: plots.finalists(
             runs.finalists(num_tasks, clean=True), ax=ax
+        ),
+        "products": lambda ax: plots.finalists(
+            runs.finalists(num_tasks, answer="average"), ax=ax
+        ),
+        "ladder": lambda ax: plots.ladder(
+            {"full": {1: SCORES["sto"], 8: SCORES["plp"]}, "amto": LADDER},
+            ax=ax,
         ),
         "comparison": lambda ax: plots.comparison(SCORES, ax=ax),
     }
@@ -114,6 +122,8 @@ def test_axes_say_what_they_measure(name):
         "relationships": ["donor (task)", "receiver (task)", "%", "trials"],
         "entropy": ["training steps", "entropy (bits)"],
         "finalists": ["network", "accuracy (%)"],
+        "products": ["network", "average", "ensemble"],
+        "ladder": ["training steps, in those of one network", "full", "16"],
         "comparison": ["accuracy (%): seeds, mean, standard error"],
     }
     assert set(measures[name]) <= {text for text, _ in texts}

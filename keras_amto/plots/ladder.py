@@ -1,0 +1,129 @@
+"""Accuracy against training steps: which way to spend the next hour."""
+
+from collections.abc import Mapping
+from typing import Any
+from typing import NamedTuple
+
+from keras_amto.arguments import wrong_type
+from keras_amto.arguments import wrong_value
+from keras_amto.plots import canvas
+from keras_amto.plots.comparison import check_scores
+from keras_amto.statistics import Scores
+from keras_amto.statistics import Summary
+from keras_amto.statistics import summarise
+
+
+class Rungs(NamedTuple):
+    """What `ladder` draws.
+
+    Attributes:
+        ways: List of strings.
+        costs: List of lists of floats, the costs at which each way was tried,
+            in increasing order.
+        summaries: List of lists of `Summary`s, at these costs, in percent.
+    """
+
+    ways: list[str]
+    costs: list[list[float]]
+    summaries: list[list[Summary]]
+
+
+def ladder_data(scores: Mapping[str, Mapping[float, Scores]]) -> Rungs:
+    """Returns what `ladder` draws; takes and raises the same."""
+    expected = "a dict of scores in [0, 1] by seed, by cost, by way"
+    if not isinstance(scores, Mapping):
+        raise wrong_type("scores", scores, "a mapping", expected)
+    ways = {}
+    for way, by_cost in scores.items():
+        if not isinstance(by_cost, Mapping):
+            raise wrong_type("scores", by_cost, "a mapping", expected)
+        for cost, by_seed in by_cost.items():
+            check_scores({way: by_seed})
+            if not cost > 0:
+                raise wrong_value(
+                    "scores", cost, "has a cost out of range", "costs above 0"
+                )
+        rungs = {cost: by_cost[cost] for cost in sorted(by_cost)}
+        ways[way] = {cost: each for cost, each in rungs.items() if each}
+    ways = {way: rungs for way, rungs in ways.items() if rungs}
+    if not ways:
+        raise wrong_value(
+            "scores", scores, "are empty", "at least one way with a score"
+        )
+
+    def percent(by_seed: Scores) -> Summary:
+        return summarise({seed: 100 * s for seed, s in by_seed.items()})
+
+    return Rungs(
+        ways=list(ways),
+        costs=[[float(cost) for cost in rungs] for rungs in ways.values()],
+        summaries=[
+            [percent(each) for each in rungs.values()]
+            for rungs in ways.values()
+        ],
+    )
+
+
+def ladder(
+    scores: Mapping[str, Mapping[float, Scores]],
+    ax: canvas.Axes | None = None,
+) -> canvas.Axes:
+    """Draws the accuracy that each way reaches for its training steps.
+
+    A line for each way; marks are means over the seeds, with their standard
+    errors. The axis of costs doubles from tick to tick.
+
+    Args:
+        scores: Test accuracy in [0, 1] by seed, by cost, by way. A cost is a
+            number of training steps in units of your choice.
+        ax: `matplotlib.axes.Axes` to draw into. Defaults to `None`, a new
+            figure.
+
+    Returns:
+        The axes.
+
+    Raises:
+        TypeError: if an argument is of the wrong type.
+        ValueError: if there is no score, or one outside of [0, 1].
+
+    Example:
+
+    ```python
+    keras_amto.plots.ladder({
+        "full": {1: {0: 0.93, 1: 0.94}, 8: {0: 0.95, 1: 0.94}},
+        "amto": {8: {0: 0.95, 1: 0.95}},
+    })
+    ```
+    """
+    data = ladder_data(scores)
+    ax = canvas.axes_for(ax, 6.4, 4.2)
+    ticks: set[float] = set()
+    for number, (way, costs, summaries) in enumerate(zip(*data, strict=True)):
+        means, errors = _columns(summaries)
+        # So that a way alone at a cost does not hide another one there.
+        shift = 1 + 0.03 * (number - (len(data.ways) - 1) / 2)
+        ax.errorbar(
+            [cost * shift for cost in costs], means, errors,
+            label=way, color=canvas.colour(number, len(data.ways)), capsize=2,
+            marker=_MARKS[number % len(_MARKS)], markersize=5, linewidth=1.4,
+        )  # fmt: skip
+        ticks.update(costs)
+    ax.set_xscale("log", base=2)
+    ax.set_xticks(sorted(ticks), [f"{tick:g}" for tick in sorted(ticks)])
+    ax.minorticks_off()
+    ax.set_xlabel("training steps, in those of one network")
+    ax.set_ylabel("test accuracy (%): mean, standard error")
+    ax.grid(axis="y", color="#dddddd", linewidth=0.7)
+    ax.set_axisbelow(True)
+    ax.legend(fontsize=8)
+    return ax
+
+
+_MARKS = "os^Dv<>p"
+
+
+def _columns(summaries: Any) -> tuple[list[float], list[float]]:
+    return (
+        [summary.mean for summary in summaries],
+        [summary.standard_error for summary in summaries],
+    )
