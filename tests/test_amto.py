@@ -36,6 +36,7 @@ class FakeEngine(Engine):
     def __init__(self, losses=None):
         self.losses = losses or {}  # of replicas by value, where told
         self.evaluations = []
+        self.estimates = []
 
     def initial_replica(self, weights, optimizer=None):
         return Replica(tuple(weights), tuple(optimizer or ()))
@@ -65,6 +66,10 @@ class FakeEngine(Engine):
         seeds = (job.state.seeds[0] + len(job.batches),)
         logs = {"loss": float(replicas[0].weights[0])}
         return Trained(tuple(replicas), TaskState(seeds, ()), logs, evaluated)
+
+    def estimate_statistics(self, jobs, on_progress):
+        self.estimates += jobs
+        return [job.replicas for job in jobs]
 
     def evaluate(self, jobs, on_progress):
         self.evaluations += [job.task for job in jobs]
@@ -375,3 +380,59 @@ def test_the_champion_has_the_lowest_finite_loss():
     ):
         known = dataclasses.replace(run, losses=np.array(losses))
         assert known.champion == champion
+
+
+def test_a_merged_shadow_starts_from_the_mean_of_donor_and_master():
+    engine = FakeEngine()
+    given, run = problem(3, engine, transfer="merge"), first(3, [1, 2, 6])
+    run = dataclasses.replace(run, step=7)
+    after = amto.reallocate(run, given)
+    values = [1, 2, 6]
+    for task, donor in enumerate(after.donors):
+        mean = (values[task] + values[donor]) / 2
+        assert after.shadows[task].weights[0] == mean
+    assert after.masters is run.masters
+    plain = amto.reallocate(run, problem(3))
+    np.testing.assert_array_equal(after.donors, plain.donors)
+    # Statistics come from the batches that the shadow is about to train on.
+    for task, job in enumerate(engine.estimates):
+        count = amto.STATISTICS_BATCHES
+        window = given.batches[task].window(7, 7 + count)
+        np.testing.assert_array_equal(job.samples.batches.order, window.order)
+
+
+def test_a_round_of_merging_is_accepted_by_the_same_rule():
+    (execution, *_) = schedule(longest=None)
+    given = problem(3, transfer="merge")
+    run = amto.reallocate(first(3), given)
+    run, _ = amto.train(run, given, execution, Quiet())
+    record = amto.determine_transfer(run, given, lambda _: None).records[-1]
+    np.testing.assert_array_equal(
+        record.accepted, record.shadow_losses < record.master_losses
+    )
+    assert record.accepted.any()
+
+
+def test_the_average_is_that_of_all_masters_at_the_ends_of_late_rounds():
+    class Seeing(Quiet):
+        def round_ended(self, run):
+            masters.append((run.step, [m.weights[0] for m in run.masters]))
+            return super().round_ended(run)
+
+    masters = []
+    start = dataclasses.replace(first(3), average_start=5)
+    run = amto.optimize(start, problem(3), schedule(epochs=3), Seeing())
+    late = [value for step, values in masters if step > 5 for value in values]
+    assert len(late) < 3 * len(masters)
+    assert run.average.networks == len(late)
+    np.testing.assert_allclose(run.average.arrays[0], np.mean(late), rtol=1e-6)
+
+
+def test_no_average_is_kept_unless_it_is_wanted():
+    run, _ = optimized(3)
+    assert run.average == amto.EMPTY_MEAN
+    start = dataclasses.replace(first(3), average_start=0)
+    run = amto.optimize(start, problem(3), schedule(), Quiet())
+    assert run.average.networks
+    assert amto.begin(run).average == amto.EMPTY_MEAN
+    assert amto.begin(run).average_start is None

@@ -6,7 +6,8 @@ can be averaged weight by weight, and the average is often better than each:
 - over a population, while it trains: Jolicoeur-Martineau, Gervais, Fatras,
   Zhang, Lacoste-Julien, "PopulAtion Parameter Averaging (PAPA)", TMLR 2024;
 - over the last part of training: Izmailov, Podoprikhin, Garipov, Vetrov and
-  Wilson, "Averaging Weights Leads to Wider Optima and Better Generalization", UAI 2018.
+  Wilson, "Averaging Weights Leads to Wider Optima and Better Generalization",
+  UAI 2018.
 
 Whole numbers, such as counters, have no mean: they are those of one network.
 """

@@ -197,4 +197,14 @@ class _Batches(keras.utils.PyDataset):
         return len(self._samples.batches)
 
     def __getitem__(self, index: int) -> Any:
-        return self._samples.data.batch(self._samples.batches[index]).arrays
+        batch = self._samples.data.batch(self._samples.batches[index])
+        return _with_tuples(batch.arrays)
+
+
+def _with_tuples(structure: Any) -> Any:
+    """The structure with tuples for lists, which Keras takes for arrays."""
+    if isinstance(structure, dict):
+        return {key: _with_tuples(each) for key, each in structure.items()}
+    if isinstance(structure, list | tuple):
+        return tuple(map(_with_tuples, structure))
+    return structure

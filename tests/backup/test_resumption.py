@@ -61,9 +61,15 @@ class KillAt(keras.callbacks.Callback):
 
 
 def fit(
-    directory, save_freq="round", kill=None, epochs=EPOCHS, extra=(), **options
+    directory,
+    save_freq="round",
+    kill=None,
+    epochs=EPOCHS,
+    extra=(),
+    answer="winner",
+    **options,
 ):
-    model, callbacks = training.make_model(), training.make_callbacks()
+    model, callbacks = training.make_model(), training.make_callbacks(answer)
     x, y = digits(400)
     extra = [
         keras_amto.PopulationBackup(directory, save_freq, **options),
@@ -256,6 +262,43 @@ def test_the_portable_engine_continues_exactly(tmp_path, monkeypatch):
     with pytest.raises(Killed):
         fit(tmp_path, 1, KillAt(step=14), epochs=2)
     assert fit(tmp_path, epochs=2) == expected
+
+
+@functools.cache
+def straight_average(epochs, transfer="replace"):
+    options = dict(answer="average", transfer=transfer)
+    return training.result(
+        *training.train(None, backup=False, epochs=epochs, **options)
+    )
+
+
+@pytest.mark.parametrize("step", [14, 63])
+def test_a_run_that_merges_and_averages_continues_exactly(
+    tmp_path, monkeypatch, step
+):
+    """Before and after the part of training that is averaged begins."""
+    expected = straight_average(EPOCHS, "merge")
+    make = training.make_model
+    monkeypatch.setattr(
+        training, "make_model", lambda **kw: make(transfer="merge", **kw)
+    )
+    with pytest.raises(Killed):
+        fit(tmp_path, 1, KillAt(step=step), answer="average")
+    assert fit(tmp_path, answer="average") == expected
+
+
+def test_an_average_that_has_not_begun_is_that_of_the_longer_run(tmp_path):
+    """Or that has begun, and would not have in the longer run."""
+    for epochs, kill in ((4, KillAt(epoch=1)), (5, KillAt(epoch=3))):
+        with pytest.raises(Killed):
+            fit(tmp_path, "round", kill, epochs=epochs, answer="average")
+    assert fit(tmp_path, epochs=8, answer="average") == straight_average(8)
+
+
+def test_an_average_that_began_too_early_for_a_longer_run_is_refused(tmp_path):
+    fit(tmp_path, epochs=6, answer="average", delete_checkpoint=False)
+    with pytest.raises(ValueError, match=r"average .* began earlier"):
+        fit(tmp_path, epochs=7, answer="average")
 
 
 def test_a_completed_fit_removes_its_backups_and_keeps_the_ledger(tmp_path):
@@ -459,9 +502,8 @@ def kill_until_done(directory, kills, seed, *options):
     return killed
 
 
-@functools.cache
-def straight_process(directory):
-    process = start(directory, "--no-backup")
+def straight_process(directory, *options):
+    process = start(directory, "--no-backup", *options)
     _, errors = process.communicate()
     assert process.returncode == 0, errors.decode()
     return json.loads((directory / "result.json").read_text())
@@ -471,17 +513,21 @@ KILLS = int(os.environ.get("KERAS_AMTO_KILLS", "3"))
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("save_freq", ["round", "4"])
+@pytest.mark.parametrize(
+    ("save_freq", "options"),
+    [("round", ()), ("4", ()), ("4", ("--merge",))],
+    ids=["round", "4", "merge"],
+)
 def test_killed_processes_end_with_the_uninterrupted_result(
-    tmp_path_factory, save_freq
+    tmp_path_factory, save_freq, options
 ):
-    expected = straight_process(tmp_path_factory.getbasetemp())
+    expected = straight_process(tmp_path_factory.mktemp("straight"), *options)
     killed = 0
     run = 0
     while killed < KILLS:
         directory = tmp_path_factory.mktemp("killed")
         killed += kill_until_done(
-            directory, KILLS - killed, run, "--save-freq", save_freq
+            directory, KILLS - killed, run, "--save-freq", save_freq, *options
         )
         outcome = json.loads((directory / "result.json").read_text())
         assert outcome == expected

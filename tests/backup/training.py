@@ -65,10 +65,10 @@ def make_model(seed=0, jit_compile=False, **settings):
     return model
 
 
-def make_callbacks():
+def make_callbacks(answer="winner"):
     """The callbacks that keep a state."""
     return [
-        keras_amto.AMTOCallback(patience=14, stop_when="all"),
+        keras_amto.AMTOCallback(patience=14, stop_when="all", answer=answer),
         keras.callbacks.ReduceLROnPlateau(
             monitor="val_loss", factor=0.7, patience=1, min_delta=0.05
         ),
@@ -78,10 +78,15 @@ def make_callbacks():
 
 
 def train(
-    directory, save_freq="round", backup=True, epochs=12, jit_compile=False
+    directory,
+    save_freq="round",
+    backup=True,
+    epochs=12,
+    answer="winner",
+    **settings,
 ):
     """Trains to the end, from a backup if there is one."""
-    model, callbacks = make_model(jit_compile=jit_compile), make_callbacks()
+    model, callbacks = make_model(**settings), make_callbacks(answer)
     if backup:
         callbacks.append(
             keras_amto.PopulationBackup(directory / "backup", save_freq)
@@ -100,10 +105,6 @@ def result(model, callbacks):
         content = b"".join(np.ascontiguousarray(a).tobytes() for a in arrays)
         return hashlib.sha256(content).hexdigest()
 
-    def plain(value):
-        return value.tolist() if isinstance(value, np.ndarray) else value
-
-    table = vars(model.finalists)
     return {
         "winner": digest(model.get_weights()),
         "optimizer": digest(
@@ -116,7 +117,7 @@ def result(model, callbacks):
             for name, values in model.history.history.items()
         },
         "epochs": model.history.epoch,
-        "finalists": {name: plain(value) for name, value in table.items()},
+        "finalists": model.finalists.to_json(),
         "counter": callbacks[3].epochs,
     }
 
@@ -128,6 +129,7 @@ def main():
     parser.add_argument("--no-backup", action="store_true")
     parser.add_argument("--no-determinism", action="store_true")
     parser.add_argument("--jit-compile", action="store_true")
+    parser.add_argument("--merge", action="store_true", help="and average")
     parser.add_argument("--epochs", type=int, default=12)
     options = parser.parse_args()
     if keras.config.backend() == "tensorflow" and not options.no_determinism:
@@ -142,7 +144,9 @@ def main():
         save_freq,
         not options.no_backup,
         options.epochs,
-        options.jit_compile,
+        answer="average" if options.merge else "winner",
+        transfer="merge" if options.merge else "replace",
+        jit_compile=options.jit_compile,
     )
     outcome = result(model, callbacks)
     np.savez(options.directory / "winner.npz", *model.get_weights())

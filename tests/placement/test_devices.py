@@ -55,6 +55,11 @@ def test_placement_changes_nothing_that_layers_draw_in_evaluation(directory):
     assert one == three
 
 
+def test_placement_changes_no_bit_of_merged_and_averaged_networks(directory):
+    one, two, five = outcomes(directory, "1,2,5", "--merge").values()
+    assert one == two == five
+
+
 def test_placement_changes_nothing_under_xla(directory):
     one, two = outcomes(directory, "1,2", "--jit").values()
     assert one["jit"]
@@ -63,7 +68,8 @@ def test_placement_changes_nothing_under_xla(directory):
         a, b = json.loads(a), json.loads(b)
         assert a["donors"] == b["donors"]
         assert a["accepted"] == b["accepted"]
-    assert one["finalists"]["winner"] == two["finalists"]["winner"]
+    winners = [json.loads(o["finalists"])["winner"] for o in (one, two)]
+    assert winners[0] == winners[1]
     for a, b in zip(one["weights"], two["weights"], strict=True):
         np.testing.assert_allclose(a, b, atol=1e-5)
 

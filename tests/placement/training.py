@@ -62,6 +62,11 @@ def compile_model(model, jit_compile="auto"):
     return model
 
 
+def average():
+    """A callback that asks for the average, and so for the mean of all."""
+    return keras_amto.AMTOCallback(patience=None, answer="average")
+
+
 def train(model, callbacks=(), epochs=3, **arguments):
     """Trains over epochs that end inside rounds."""
     x, y = digits(150)
@@ -91,10 +96,6 @@ def digest(arrays):
 
 def result(model, tasks=range(NUM_TASKS)):
     """Everything that a run has come to, as plain values."""
-    table = {
-        name: value.tolist() if isinstance(value, np.ndarray) else value
-        for name, value in vars(model.finalists).items()
-    }
     return {
         "winner": digest(model.get_weights()),
         "weights": [w.tolist() for w in model.get_weights()],
@@ -105,7 +106,7 @@ def result(model, tasks=range(NUM_TASKS)):
             name: [float(value).hex() for value in values]
             for name, values in model.history.history.items()
         },
-        "finalists": table,
+        "finalists": model.finalists.to_json(),
     }
 
 
@@ -137,6 +138,7 @@ def main():
     parser.add_argument("--jit", action="store_true")
     parser.add_argument("--again", action="store_true")
     parser.add_argument("--draws", action="store_true")
+    parser.add_argument("--merge", action="store_true", help="and average")
     options = parser.parse_args()
     counts = [int(count) for count in options.devices.split(",")]
     (cpu,) = tf.config.list_physical_devices("CPU")
@@ -153,7 +155,9 @@ def main():
                 strategy_over(count),
                 options.jit or "auto",
                 sampler if options.draws else make_network,
-            )
+                transfer="merge" if options.merge else "replace",
+            ),
+            [average()] if options.merge else (),
         )
         print(model.placement, file=sys.stderr)
         outcome = result(model) | {"jit": compiled_by_xla(model)}
