@@ -46,7 +46,9 @@ class Rounds(keras_amto.callbacks.RoundCallback):
         self.seconds: list[float] = []
         self.peak = 0
 
-    def on_round_end(self, round: int, record: keras_amto.ledger.Record) -> None:
+    def on_round_end(
+        self, round: int, record: keras_amto.ledger.Record
+    ) -> None:
         self.ends.append(time.perf_counter())
         if round != self.last:
             return

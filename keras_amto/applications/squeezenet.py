@@ -5,16 +5,12 @@ from typing import Any
 
 import keras
 
-from keras_amto.applications.checks import check_activation
-from keras_amto.applications.checks import check_image_shape
+from keras_amto.applications.parts import POOLINGS
+from keras_amto.applications.parts import channel_axis
+from keras_amto.applications.parts import check_network
+from keras_amto.applications.parts import image_input
 from keras_amto.applications.squeezenet_weights import load_squeezenet_weights
-from keras_amto.arguments import check_boolean
 from keras_amto.arguments import check_choice
-from keras_amto.arguments import check_integer
-from keras_amto.arguments import check_name
-from keras_amto.arguments import check_path
-from keras_amto.arguments import wrong_type
-from keras_amto.arguments import wrong_value
 
 _MINIMUM_SIZE = 21  # below, a feature map of one of the versions is empty
 
@@ -25,10 +21,6 @@ _FIRES = {
 }  # fmt: skip
 # Filters and size of the first kernel, and the modules with pooling in front.
 _VERSIONS = {"1.0": (96, 7, (2, 5, 9)), "1.1": (64, 3, (2, 4, 6))}
-_POOLINGS = {
-    "avg": keras.layers.GlobalAveragePooling2D,
-    "max": keras.layers.GlobalMaxPooling2D,
-}
 
 
 def SqueezeNet(  # noqa: N802
@@ -96,25 +88,18 @@ def SqueezeNet(  # noqa: N802
     parameters and <0.5MB model size", arXiv:1602.07360.
     """
     check_choice("version", version, _VERSIONS)
-    check_boolean("include_top", include_top)
-    if pooling is not None:
-        check_choice("pooling", pooling, _POOLINGS)
-        if include_top:
-            raise ValueError(
-                "`pooling` applies only without the top. "
-                f"Received: pooling={pooling!r}, include_top=True. "
-                "Expected: None, or include_top=False."
-            )
-    if weights is not None:
-        weights = check_path("weights", weights)
-        if not os.path.isfile(weights):
-            expected = "None, or the path of a file of SqueezeNet's weights"
-            raise wrong_value("weights", weights, "is not a file", expected)
-    classes = check_integer("classes", classes, 1)
-    check_activation("classifier_activation", classifier_activation)
-    check_name(name)
+    weights = check_network(
+        "SqueezeNet",
+        include_top,
+        weights,
+        pooling,
+        classes,
+        classifier_activation,
+        name,
+    )
     filters, size, pooled = _VERSIONS[version]
-    inputs = _input(include_top, input_tensor, input_shape)
+    side = 224 if include_top else None
+    inputs = image_input(input_tensor, input_shape, _MINIMUM_SIZE, side)
     x = _convolution(filters, size, "conv1", strides=2)(inputs)
     for number, (squeeze, expand) in _FIRES.items():
         if number in pooled:
@@ -124,13 +109,13 @@ def SqueezeNet(  # noqa: N802
         x = keras.layers.Dropout(0.5, name="drop9")(x)
         normal = keras.initializers.RandomNormal(stddev=0.01)
         top = _convolution(classes, 1, "conv10", kernel_initializer=normal)
-        x = _POOLINGS["avg"](name="avg_pool")(top(x))
+        x = POOLINGS["avg"](name="avg_pool")(top(x))
         answer = keras.layers.Activation(
             classifier_activation, name="predictions"
         )
         x = answer(x)
     elif pooling is not None:
-        x = _POOLINGS[pooling](name=f"{pooling}_pool")(x)
+        x = POOLINGS[pooling](name=f"{pooling}_pool")(x)
     name = name or f"squeezenet_{version.replace('.', '_')}"
     model = keras.Model(inputs, x, name=name)
     if weights is not None:
@@ -166,30 +151,6 @@ def preprocess_input(
 decode_predictions = keras.applications.imagenet_utils.decode_predictions
 
 
-def _input(
-    include_top: bool, tensor: Any, shape: tuple[int | None, ...] | None
-) -> Any:
-    last = keras.config.image_data_format() == "channels_last"
-    if shape is not None:
-        shape = check_image_shape(shape, _MINIMUM_SIZE, last)
-    if tensor is None:
-        side = 224 if include_top else None
-        default = (side, side, 3) if last else (3, side, side)
-        return keras.Input(shape or default)
-    if not isinstance(tensor, keras.KerasTensor):
-        kind = "a Keras tensor"
-        raise wrong_type("input_tensor", tensor, kind, f"{kind} of images")
-    given = check_image_shape(
-        tensor.shape[1:], _MINIMUM_SIZE, last, "input_tensor", any_channels=True
-    )
-    if shape not in (None, given):
-        raise ValueError(
-            "`input_tensor` and `input_shape` contradict each other. "
-            f"Received: {given} and {shape}. Expected: only one of them."
-        )
-    return tensor
-
-
 def _pool(x: Any, number: int) -> Any:
     # Values are not negative here, so a border of zeros at the far sides never
     # wins: it only completes the last window.
@@ -202,8 +163,9 @@ def _fire(x: Any, number: int, squeeze: int, expand: int) -> Any:
     x = _convolution(squeeze, 1, f"{name}_squeeze1x1")(x)
     small = _convolution(expand, 1, f"{name}_expand1x1")(x)
     large = _convolution(expand, 3, f"{name}_expand3x3", padding="same")(x)
-    channels = -1 if keras.config.image_data_format() == "channels_last" else 1
-    concatenate = keras.layers.Concatenate(channels, name=f"{name}_concat")
+    concatenate = keras.layers.Concatenate(
+        channel_axis(), name=f"{name}_concat"
+    )
     return concatenate([small, large])
 
 
