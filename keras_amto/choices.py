@@ -1,6 +1,8 @@
 """Values that the command's help shows, known without NumPy and Keras."""
 
-ANSWERS = ("winner", "average", "ensemble")
+ACCEPTANCES = ("task", "holdout")  # what shadows are judged on
+ANSWERS = ("winner", "average", "ensemble")  # what a model ends with
 DATA_SETS = ("oxford_iiit_pet", "rsscn7", "uc_merced")  # by name
 MEMORY_LIMIT = 2 * 2**30  # bytes that data may take
 STOP_WHEN = ("any", "all", "first")  # tasks that are out of patience
+TRANSFERS = ("replace", "merge")  # how shadows start

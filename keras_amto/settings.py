@@ -11,11 +11,11 @@ from keras_amto.arguments import check_choice
 from keras_amto.arguments import check_directory
 from keras_amto.arguments import check_integer
 from keras_amto.arguments import check_share
+from keras_amto.choices import ACCEPTANCES
+from keras_amto.choices import TRANSFERS
 from keras_amto.engines import ENGINES
 
 SELECTIONS = ("adaptive", "uniform")
-TRANSFERS = ("replace", "merge")
-ACCEPTANCES = ("task", "holdout")
 
 _CHECKS: dict[str, Callable[[str, Any], Any]] = {
     "num_tasks": functools.partial(check_integer, minimum=1),

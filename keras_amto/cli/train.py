@@ -4,8 +4,11 @@ import argparse
 import dataclasses
 from typing import Any
 
+from keras_amto.choices import ACCEPTANCES
+from keras_amto.choices import ANSWERS
 from keras_amto.choices import DATA_SETS
 from keras_amto.choices import STOP_WHEN
+from keras_amto.choices import TRANSFERS
 from keras_amto.experiments.settings import PAPER
 from keras_amto.experiments.settings import RunSettings
 
@@ -23,7 +26,7 @@ examples:
 A random fifth of a folder's images is kept for the test. The output directory
 gets:
   metrics.json    of the winner, on the test images
-  winner.keras    the winner, a plain Keras model
+  winner.keras    the winner, or what --answer says, a plain Keras model
   saved_model/    the same for serving: takes RGB images in [0, 255]
   classes.txt     the names of its outputs
   finalists.json  the table it was chosen from
@@ -96,6 +99,9 @@ _OPTIONS: dict[str, dict[str, Any]] = {
     "learning_rate": {"metavar": "RATE"},
     "drop_at": {"type": int, "nargs": "*", "metavar": "STEP"},
     "patience": {"type": _patience},
+    "transfer": {"metavar": None, "choices": TRANSFERS},
+    "acceptance": {"metavar": None, "choices": ACCEPTANCES},
+    "answer": {"metavar": None, "choices": ANSWERS},
     "stop_when": {"metavar": None, "choices": STOP_WHEN},
     "flip": {
         "type": None, "metavar": None, "action": argparse.BooleanOptionalAction

@@ -7,8 +7,11 @@ import dataclasses
 from typing import TYPE_CHECKING
 from typing import Any
 
+from keras_amto.choices import ACCEPTANCES
+from keras_amto.choices import ANSWERS
 from keras_amto.choices import MEMORY_LIMIT
 from keras_amto.choices import STOP_WHEN
+from keras_amto.choices import TRANSFERS
 
 if TYPE_CHECKING:
     import keras
@@ -44,6 +47,21 @@ class RunSettings:
     holdout_split: float = _setting(
         0.0, "share of a clean set that selects the winner"
     )
+    transfer: str = _setting(
+        "replace",
+        "how a shadow starts: replace, from its donor; merge, from the mean of "
+        "donor and master",
+    )
+    acceptance: str = _setting(
+        "task",
+        "what shadows are judged on: task, its own validation set; holdout, "
+        "the clean set",
+    )
+    answer: str = _setting(
+        "winner",
+        "what is saved: winner, the best network; average, the mean of all in "
+        "the last third; ensemble, the mean of all answers",
+    )
     patience: int | None = _setting(
         10, "validations without improvement before training ends, or none"
     )
@@ -69,6 +87,9 @@ class RunSettings:
         arguments.check_optional_integer("patience", self.patience)
         arguments.check_directory("cache_dir", self.cache_dir)
         arguments.check_choice("stop_when", self.stop_when, STOP_WHEN)
+        arguments.check_choice("transfer", self.transfer, TRANSFERS)
+        arguments.check_choice("acceptance", self.acceptance, ACCEPTANCES)
+        arguments.check_choice("answer", self.answer, ANSWERS)
         arguments.check_share(
             "validation_split", self.validation_split, zero=False
         )

@@ -96,7 +96,7 @@ def train_on_images(
     """Trains a classifier on a dataset of images and class indices."""
     names = (
         "num_tasks", "transfer_interval", "validation_split", "holdout_split",
-        "seed", "memory_limit", "cache_dir",
+        "transfer", "acceptance", "seed", "memory_limit", "cache_dir",
     )  # fmt: skip
     flip = keras.layers.RandomFlip("horizontal") if settings.flip else None
     return train_amto(
@@ -108,6 +108,7 @@ def train_on_images(
         {name: getattr(settings, name) for name in names} | {"augment": flip},
         patience=settings.patience,
         stop_when=settings.stop_when,
+        answer=settings.answer,
         callbacks=callbacks,
         batch_size=settings.batch_size,
         verbose=verbose,
