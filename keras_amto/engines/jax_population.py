@@ -1,0 +1,98 @@
+"""A number of replicas that are trained and evaluated at once."""
+
+from collections.abc import Callable
+from collections.abc import Iterator
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from keras_amto.engines.jax_feed import Feed
+from keras_amto.engines.jax_feed import Positions
+from keras_amto.engines.jax_program import Program
+from keras_amto.engines.jax_rows import Rows
+from keras_amto.engines.jax_state import Row
+from keras_amto.engines.jax_state import Values
+from keras_amto.engines.jax_steps import Steps
+from keras_amto.tasks import BatchWindow
+from keras_amto.tasks import IndexedData
+
+OnSteps = Callable[[int], None]
+
+
+class Population:
+    """Trains and evaluates as many replicas at once as there are rows.
+
+    Where fewer are given, the last one fills the rows that are left.
+    """
+
+    def __init__(self, steps: Steps, rows: Rows, feed: Feed) -> None:
+        self.rows = rows
+        self._layout = steps.layout
+        self.feed = feed
+        self._train = Program(steps.train, rows, donates=True)
+        self._evaluate = Program(steps.evaluate, rows, donates=False)
+
+    def train(
+        self,
+        rows: Sequence[Row],
+        rate: Any,
+        data: IndexedData,
+        windows: Sequence[BatchWindow],
+        on_progress: OnSteps,
+    ) -> tuple[Row, Any]:
+        """Trains a row on each window, with batches of the same sizes.
+
+        Returns:
+            The rows after the steps, stacked, and their last logs.
+        """
+        stacked = self.rows.stack(rows)  # copies, which can be donated
+        rates = np.full(self.rows.size, rate)
+        logs, done = None, 0
+        for samples, positions in self._batches(data, windows):
+            stacked, logs = self._train(
+                stacked,
+                rates,
+                samples,
+                positions,
+                lambda steps, done=done: on_progress(done + steps),
+            )
+            done += len(positions)
+        return stacked, logs
+
+    def evaluate(
+        self,
+        weights: Values,
+        states: Sequence[Row],
+        data: IndexedData,
+        windows: Sequence[BatchWindow],
+        on_progress: Callable[[], None],
+    ) -> Any:
+        """Returns the logs of a row on each window, stacked.
+
+        Args:
+            weights: Those of the rows, stacked.
+            states: What each row begins with, without weights.
+            data: The samples.
+            windows: Batches, of the same sizes.
+            on_progress: Called from time to time.
+        """
+        trained, others = self._layout.split(weights)
+        changing = self.rows.stack(states)._replace(weights=others)
+        logs = None
+        for samples, positions in self._batches(data, windows):
+            changing, logs = self._evaluate(
+                changing, trained, samples, positions, lambda _: on_progress()
+            )
+        return logs
+
+    def _batches(
+        self, data: IndexedData, windows: Sequence[BatchWindow]
+    ) -> Iterator[tuple[Any, Positions]]:
+        """The batches of every row; those that rows share are sent once."""
+        distinct = list({id(window): window for window in windows}.values())
+        numbers = {id(window): i for i, window in enumerate(distinct)}
+        places = [numbers[id(window)] for window in windows]
+        places += [places[-1]] * (self.rows.size - len(places))
+        for samples, positions in self.feed(data, distinct, self.rows):
+            yield samples, positions[:, places]

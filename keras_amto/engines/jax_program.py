@@ -1,0 +1,107 @@
+"""Many steps of all rows in one compiled loop."""
+
+import functools
+import time
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import numpy.typing as npt
+
+from keras_amto.engines.jax_rows import Rows
+
+_SECONDS_PER_CALL = 0.5  # so that a progress bar moves at least once a second
+_POSITIONS_PER_CALL = 2**18  # at most, what is sent to the devices in a call
+_STEPS_PER_CALL = 256  # at most
+
+
+class Program:
+    """Runs a step of `Steps` again and again, for all rows at once.
+
+    How many steps a call makes is an argument of the compiled loop and no part
+    of it. So it is compiled once for each size of batches, and where a window
+    is cut, which time decides, changes no bit of a result.
+    """
+
+    def __init__(
+        self, step: Callable[..., Any], rows: Rows, donates: bool
+    ) -> None:
+        self._rows = rows
+        # Traced once, for the shapes of its logs and for the loop.
+        self._step = jax.jit(step)
+        self._run = jax.jit(
+            rows.over_devices(self._loop),
+            donate_argnums=(1,) if donates else (),
+        )
+        self._steps_per_call: dict[int, int] = {}  # by size of batches
+
+    def __call__(
+        self,
+        changing: Any,
+        fixed: Any,
+        samples: Any,
+        positions: npt.NDArray[np.int32],
+        on_progress: Callable[[int], None],
+    ) -> tuple[Any, Any]:
+        """Makes steps, and returns what they have changed and the last logs.
+
+        Args:
+            changing: Stacked rows, which are gone afterwards where they are
+                donated.
+            fixed: Stacked rows of what steps do not change.
+            samples: What batches are gathered from, on the devices.
+            positions: Array of shape `(steps, rows, batch size)`.
+            on_progress: Called from time to time with the steps done.
+        """
+        steps, rows, size = positions.shape
+        limit = _POSITIONS_PER_CALL // (rows * size)
+        limit = max(1, min(_STEPS_PER_CALL, limit))
+        done, logs = 0, None
+        while done < steps:
+            wanted = min(limit, self._steps_per_call.get(size, 1))
+            count = min(wanted, steps - done)
+            padded = np.zeros((limit, rows, size), np.int32)
+            padded[:count] = positions[done : done + count]
+            begin = time.perf_counter()
+            changing, logs = jax.block_until_ready(
+                self._run(count, changing, fixed, samples, padded)
+            )
+            seconds_per_step = (time.perf_counter() - begin) / count
+            self._steps_per_call[size] = max(
+                1, int(_SECONDS_PER_CALL / seconds_per_step)
+            )
+            done += count
+            on_progress(done)
+        return changing, logs
+
+    def _loop(
+        self, count: Any, changing: Any, fixed: Any, samples: Any, order: Any
+    ) -> Any:
+        is_one = self._rows.per_device == 1
+        step: Callable[..., Any] = self._step
+        if is_one:
+            changing, fixed = jax.tree.map(_first, (changing, fixed))
+            order = order[:, 0]
+        else:
+            step = jax.vmap(step, in_axes=(0, 0, None, 0))
+        _, logs = jax.eval_shape(step, changing, fixed, samples, order[0])
+
+        def body(index: Any, carry: Any) -> Any:
+            return step(carry[0], fixed, samples, order[index])
+
+        carry = changing, jax.tree.map(_no_log, logs)
+        carry = jax.lax.fori_loop(0, count, body, carry)
+        return jax.tree.map(_alone, carry) if is_one else carry
+
+
+def _first(array: Any) -> Any:
+    return array[0]
+
+
+_alone = functools.partial(jnp.expand_dims, axis=0)
+
+
+def _no_log(like: Any) -> Any:
+    return jnp.zeros(like.shape, like.dtype)

@@ -1,0 +1,115 @@
+"""Replicas side by side: stacked along an axis that devices share."""
+
+from collections.abc import Callable
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+_AXIS = "population"
+_EVERYWHERE = jax.sharding.PartitionSpec()
+_ROWS = jax.sharding.PartitionSpec(_AXIS)
+
+
+class Rows:
+    """A fixed number of rows, as many on each of some devices.
+
+    A row is a tree of arrays. Stacked, each of its arrays has one more axis, of
+    all rows, which is laid over the devices. A row that is taken out lies on
+    the device where it was; one that is put in is copied to where it goes.
+
+    Args:
+        devices: The devices.
+        per_device: Integer, rows on each.
+        moves: Boolean, whether rows may come from other devices.
+    """
+
+    def __init__(
+        self, devices: Sequence[Any], per_device: int, moves: bool
+    ) -> None:
+        self.size = len(devices) * per_device
+        self.per_device = per_device
+        self._devices = list(devices)
+        self._moves = moves
+        self._mesh = jax.sharding.Mesh(np.array(self._devices), (_AXIS,))
+        self._stack = jax.jit(_stack)
+        self._unstack = jax.jit(_unstack)
+
+    def stack(self, rows: Sequence[Any]) -> Any:
+        """Stacks rows, at most `size`; where there are fewer, the last again.
+
+        The arrays that were given may be used again.
+        """
+        rows = [*rows, *[rows[-1]] * (self.size - len(rows))]
+        if not self._moves:
+            return self._stack(rows)
+        parts = []
+        for number, device in enumerate(self._devices):
+            begin = number * self.per_device
+            part = rows[begin : begin + self.per_device]
+            parts.append(self._stack(jax.device_put(part, device)))
+        if len(parts) == 1:
+            return parts[0]
+        return jax.tree.map(self._joined, *parts)
+
+    def unstack(self, stacked: Any) -> list[Any]:
+        """Returns all rows."""
+        if len(self._devices) == 1:
+            return list(self._unstack(stacked))
+        arrays, structure = jax.tree.flatten(stacked)
+        shards = [_in_order(array) for array in arrays]
+        rows: list[Any] = []
+        for part in zip(*shards, strict=True):
+            rows += self._unstack(jax.tree.unflatten(structure, part))
+        return rows
+
+    def put(self, samples: Any) -> Any:
+        """Puts samples on every device."""
+        if len(self._devices) == 1:
+            return jax.device_put(samples, self._devices[0])
+        everywhere = jax.sharding.NamedSharding(self._mesh, _EVERYWHERE)
+        return jax.device_put(samples, everywhere)
+
+    def over_devices(self, loop: Callable[..., Any]) -> Callable[..., Any]:
+        """Runs a loop on every device, with the rows that are there.
+
+        A loop takes a number of steps, two trees of rows, samples, and
+        positions whose second axis counts rows; it gives trees of rows.
+        """
+        if len(self._devices) == 1:
+            return loop
+        positions = jax.sharding.PartitionSpec(None, _AXIS)
+        return jax.shard_map(
+            loop,
+            mesh=self._mesh,
+            in_specs=(_EVERYWHERE, _ROWS, _ROWS, _EVERYWHERE, positions),
+            out_specs=_ROWS,
+            check_vma=False,
+        )
+
+    def _joined(self, *parts: Any) -> Any:
+        shape = (self.size, *parts[0].shape[1:])
+        sharding = jax.sharding.NamedSharding(self._mesh, _ROWS)
+        return jax.make_array_from_single_device_arrays(
+            shape, sharding, list(parts)
+        )
+
+
+def _in_order(array: Any) -> list[Any]:
+    shards = sorted(
+        array.addressable_shards, key=lambda each: each.index[0].start or 0
+    )
+    return [shard.data for shard in shards]
+
+
+def _stack(rows: Sequence[Any]) -> Any:
+    return jax.tree.map(lambda *values: jnp.stack(values), *rows)
+
+
+def _unstack(stacked: Any) -> list[Any]:
+    count = len(jax.tree.leaves(stacked)[0])
+    return [
+        jax.tree.map(lambda leaf, i=i: leaf[i], stacked) for i in range(count)
+    ]

@@ -1,0 +1,78 @@
+"""Keras' own steps on one batch, as pure functions of arrays."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import keras
+
+from keras_amto.engines.augmentation import Augmentation
+from keras_amto.engines.jax_state import Layout
+from keras_amto.engines.jax_state import Row
+from keras_amto.engines.jax_state import Values
+from keras_amto.engines.workers import Worker
+
+
+class Steps:
+    """The steps of a worker, which itself they leave as it is.
+
+    Both take what changes from batch to batch, what does not, the samples and
+    the positions of a batch in them, and return what has changed and the logs.
+    """
+
+    def __init__(self, worker: Worker, augmentation: Augmentation) -> None:
+        self._model = worker.model
+        self._augmentation = augmentation
+        self._own_seeds = len(worker.seeds)
+        self.layout = Layout(worker, (*worker.seeds, *augmentation.seeds))
+
+    def train(
+        self, row: Row, rate: Any, samples: Any, positions: Any
+    ) -> tuple[Row, Any]:
+        """A training step, at a learning rate."""
+        batch = _gather(samples, positions)
+        batch, drawn = self._augmented(batch, row.seeds[self._own_seeds :])
+        row = row._replace(seeds=row.seeds[: self._own_seeds] + drawn)
+        logs, state = self._model.train_step(
+            self.layout.training_state(row, rate), batch
+        )
+        row = self.layout.after_training(row, state)
+        return row, jax.tree.map(_strong, logs)
+
+    def evaluate(
+        self, row: Row, trained: Values, samples: Any, positions: Any
+    ) -> tuple[Row, Any]:
+        """A step of evaluation, which leaves the trained weights alone.
+
+        Of `Row.weights` there are only those that it may change.
+        """
+        batch = _gather(samples, positions)
+        whole = row._replace(weights=self.layout.join(trained, row.weights))
+        logs, state = self._model.test_step(
+            self.layout.evaluation_state(whole), batch
+        )
+        whole = self.layout.after_evaluation(whole, state)
+        _, others = self.layout.split(whole.weights)
+        return whole._replace(weights=others), jax.tree.map(_strong, logs)
+
+    def _augmented(self, batch: Any, seeds: Values) -> tuple[Any, Values]:
+        if self._augmentation.function is None:
+            return batch, seeds
+        variables = self._augmentation.seeds
+        mapping = list(zip(variables, seeds, strict=True))
+        with keras.StatelessScope(state_mapping=mapping) as scope:
+            batch = self._augmentation.of_batch(batch)
+        drawn = (scope.get_current_value(variable) for variable in variables)
+        return batch, tuple(drawn)
+
+
+def _gather(samples: Any, positions: Any) -> Any:
+    return jax.tree.map(
+        lambda leaf: leaf.at[positions].get(mode="promise_in_bounds"), samples
+    )
+
+
+def _strong(value: Any) -> Any:
+    """An array of a type that does not depend on what it meets."""
+    array = jnp.asarray(value)
+    return jax.lax.convert_element_type(array, array.dtype)
