@@ -1,4 +1,4 @@
-"""Samples on the devices, and batches as positions in them."""
+"""Batches on the devices: gathered there, or sent from where the data are."""
 
 import weakref
 from collections.abc import Iterator
@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import numpy.typing as npt
 
@@ -15,53 +16,91 @@ from keras_amto.tasks import IndexedData
 
 Positions = npt.NDArray[np.int32]
 
-_PART = 64 * 2**20  # bytes that are sent at a time where data are on disk
+_BYTES = 8 * 2**20  # of the batches that are gathered at a time, or one
+_STEPS = 256  # at most
 
 
 class Feed:
-    """Sets in memory lie on the devices, each once; others come in parts.
+    """Makes batches for rows.
 
-    A set is forgotten with its owner. One feed serves rows on the same devices.
+    A set in memory lies on the devices, once, and batches are gathered there;
+    of one on disk the samples of some batches are sent. A set is forgotten with
+    its owner. One feed serves all rows that lie on the same devices.
     """
 
     def __init__(self) -> None:
         self._there: weakref.WeakKeyDictionary[IndexedData, Any] = (
             weakref.WeakKeyDictionary()
         )
+        self._gather: dict[Rows, Any] = {}
 
-    def __call__(
-        self, data: IndexedData, windows: Sequence[BatchWindow], rows: Rows
-    ) -> Iterator[tuple[Any, Positions]]:
-        """Yields batches that go on together, for each window at once.
+    def limit(self, data: IndexedData, positions: Positions) -> int:
+        """Returns how many steps' batches are made at a time."""
+        step = _sample_bytes(data) * positions[0].size
+        return max(1, min(_STEPS, _BYTES // max(1, step)))
 
-        Windows have batches of the same sizes. Yields samples on the devices,
-        and positions in them of shape `(steps, windows, batch size)`; all
-        batches of a yield are of one size.
+    def batches(
+        self, data: IndexedData, rows: Rows, positions: Positions, limit: int
+    ) -> Any:
+        """Gathers batches of shape `(limit, rows, batch size, ...)`.
+
+        Args:
+            data: Where from.
+            rows: For which rows.
+            positions: Array of shape `(steps, rows, batch size)`. Where these
+                are fewer steps than `limit`, what follows is of no use.
+            limit: Integer. The shape decides what is compiled.
         """
-        if data.is_in_memory:
-            if data not in self._there:
-                self._there[data] = rows.put(data.arrays)
-            samples = self._there[data]
-            for positions in _runs(windows):
-                yield samples, positions.astype(np.int32)
-            return
-        one = jax.tree.leaves(data.sample(1).arrays)
-        sample_bytes = sum(leaf.nbytes for leaf in one)
-        for positions in _runs(windows):
-            step = positions[0].size * max(1, sample_bytes)
-            count = max(1, _PART // step)
-            for begin in range(0, len(positions), count):
-                part = positions[begin : begin + count]
-                # Of few lengths: each is compiled for.
-                length = 1 << (part.size - 1).bit_length()
-                gathered = data.batch(np.resize(part.reshape(-1), length))
-                samples = rows.put(gathered.arrays)
-                numbers = np.arange(part.size, dtype=np.int32)
-                yield samples, numbers.reshape(part.shape)
+        if not data.is_in_memory:
+            return _read(data, positions, limit)
+        if data not in self._there:
+            self._there[data] = rows.put(data.arrays)
+        if rows not in self._gather:
+            self._gather[rows] = jax.jit(rows.gathering(_gather))
+        padded = np.zeros((limit, *positions.shape[1:]), np.int32)
+        padded[: len(positions)] = positions
+        return self._gather[rows](len(positions), self._there[data], padded)
 
 
-def _runs(windows: Sequence[BatchWindow]) -> Iterator[npt.NDArray[np.int64]]:
-    """Cuts windows into runs of batches of one size."""
+def _gather(count: Any, samples: Any, positions: Any) -> Any:
+    def gather(leaf: Any) -> Any:
+        batches = jnp.zeros((*positions.shape, *leaf.shape[1:]), leaf.dtype)
+
+        def fill(step: Any, batches: Any) -> Any:
+            batch = leaf.at[positions[step]].get(mode="promise_in_bounds")
+            return batches.at[step].set(batch)
+
+        return jax.lax.fori_loop(0, count, fill, batches)
+
+    return jax.tree.map(gather, samples)
+
+
+def _read(data: IndexedData, positions: Positions, limit: int) -> Any:
+    # Each sample once: a master and its shadow take the same.
+    distinct, places = np.unique(positions, return_inverse=True)
+    places = places.reshape(positions.shape)
+
+    def spread(leaf: Any) -> Any:
+        batches = np.zeros(
+            (limit, *positions.shape[1:], *leaf.shape[1:]), leaf.dtype
+        )
+        batches[: len(positions)] = leaf[places]
+        return batches
+
+    return jax.tree.map(spread, data.batch(distinct.astype(np.int64)).arrays)
+
+
+def _sample_bytes(data: IndexedData) -> int:
+    return sum(leaf.nbytes for leaf in jax.tree.leaves(data.sample(1).arrays))
+
+
+def equal_runs(
+    windows: Sequence[BatchWindow],
+) -> Iterator[npt.NDArray[np.int64]]:
+    """Cuts windows, of batches of the same sizes, into runs of one size.
+
+    Yields arrays of shape `(steps, windows, batch size)`.
+    """
     splits = windows[0].splits
     sizes = np.diff(splits)
     begins = [0, *np.flatnonzero(np.diff(sizes)) + 1, len(sizes)]

@@ -9,6 +9,7 @@ import numpy as np
 
 from keras_amto.engines.jax_feed import Feed
 from keras_amto.engines.jax_feed import Positions
+from keras_amto.engines.jax_feed import equal_runs
 from keras_amto.engines.jax_program import Program
 from keras_amto.engines.jax_rows import Rows
 from keras_amto.engines.jax_state import Row
@@ -49,11 +50,12 @@ class Population:
         stacked = self.rows.stack(rows)  # copies, which can be donated
         rates = np.full(self.rows.size, rate)
         logs, done = None, 0
-        for samples, positions in self._batches(data, windows):
+        for positions in self._positions(windows):
             stacked, logs = self._train(
                 stacked,
                 rates,
-                samples,
+                self.feed,
+                data,
                 positions,
                 lambda steps, done=done: on_progress(done + steps),
             )
@@ -80,19 +82,19 @@ class Population:
         trained, others = self._layout.split(weights)
         changing = self.rows.stack(states)._replace(weights=others)
         logs = None
-        for samples, positions in self._batches(data, windows):
+        for positions in self._positions(windows):
             changing, logs = self._evaluate(
-                changing, trained, samples, positions, lambda _: on_progress()
+                changing,
+                trained,
+                self.feed,
+                data,
+                positions,
+                lambda _: on_progress(),
             )
         return logs
 
-    def _batches(
-        self, data: IndexedData, windows: Sequence[BatchWindow]
-    ) -> Iterator[tuple[Any, Positions]]:
-        """The batches of every row; those that rows share are sent once."""
-        distinct = list({id(window): window for window in windows}.values())
-        numbers = {id(window): i for i, window in enumerate(distinct)}
-        places = [numbers[id(window)] for window in windows]
-        places += [places[-1]] * (self.rows.size - len(places))
-        for samples, positions in self.feed(data, distinct, self.rows):
-            yield samples, positions[:, places]
+    def _positions(self, windows: Sequence[BatchWindow]) -> Iterator[Positions]:
+        """The batches of every row, in runs of batches of one size."""
+        spare = self.rows.size - len(windows)
+        for run in equal_runs([*windows, *[windows[-1]] * spare]):
+            yield run.astype(np.int32)

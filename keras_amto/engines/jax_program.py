@@ -7,14 +7,13 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
-import numpy.typing as npt
 
+from keras_amto.engines.jax_feed import Feed
+from keras_amto.engines.jax_feed import Positions
 from keras_amto.engines.jax_rows import Rows
+from keras_amto.tasks import IndexedData
 
 _SECONDS_PER_CALL = 0.5  # so that a progress bar moves at least once a second
-_POSITIONS_PER_CALL = 2**18  # at most, what is sent to the devices in a call
-_STEPS_PER_CALL = 256  # at most
 
 
 class Program:
@@ -32,7 +31,7 @@ class Program:
         # Traced once, for the shapes of its logs and for the loop.
         self._step = jax.jit(step)
         self._run = jax.jit(
-            rows.over_devices(self._loop),
+            rows.looping(self._loop),
             donate_argnums=(1,) if donates else (),
         )
         self._steps_per_call: dict[int, int] = {}  # by size of batches
@@ -41,8 +40,9 @@ class Program:
         self,
         changing: Any,
         fixed: Any,
-        samples: Any,
-        positions: npt.NDArray[np.int32],
+        feed: Feed,
+        data: IndexedData,
+        positions: Positions,
         on_progress: Callable[[int], None],
     ) -> tuple[Any, Any]:
         """Makes steps, and returns what they have changed and the last logs.
@@ -51,22 +51,22 @@ class Program:
             changing: Stacked rows, which are gone afterwards where they are
                 donated.
             fixed: Stacked rows of what steps do not change.
-            samples: What batches are gathered from, on the devices.
+            feed: Gathers batches.
+            data: What from.
             positions: Array of shape `(steps, rows, batch size)`.
             on_progress: Called from time to time with the steps done.
         """
-        steps, rows, size = positions.shape
-        limit = _POSITIONS_PER_CALL // (rows * size)
-        limit = max(1, min(_STEPS_PER_CALL, limit))
+        steps, _, size = positions.shape
+        limit = feed.limit(data, positions)
         done, logs = 0, None
         while done < steps:
             wanted = min(limit, self._steps_per_call.get(size, 1))
             count = min(wanted, steps - done)
-            padded = np.zeros((limit, rows, size), np.int32)
-            padded[:count] = positions[done : done + count]
             begin = time.perf_counter()
+            part = positions[done : done + count]
+            batches = feed.batches(data, self._rows, part, limit)
             changing, logs = jax.block_until_ready(
-                self._run(count, changing, fixed, samples, padded)
+                self._run(count, changing, fixed, batches)
             )
             seconds_per_step = (time.perf_counter() - begin) / count
             self._steps_per_call[size] = max(
@@ -77,19 +77,23 @@ class Program:
         return changing, logs
 
     def _loop(
-        self, count: Any, changing: Any, fixed: Any, samples: Any, order: Any
+        self, count: Any, changing: Any, fixed: Any, batches: Any
     ) -> Any:
         is_one = self._rows.per_device == 1
         step: Callable[..., Any] = self._step
         if is_one:
             changing, fixed = jax.tree.map(_first, (changing, fixed))
-            order = order[:, 0]
+            batches = jax.tree.map(lambda leaf: leaf[:, 0], batches)
         else:
-            step = jax.vmap(step, in_axes=(0, 0, None, 0))
-        _, logs = jax.eval_shape(step, changing, fixed, samples, order[0])
+            step = jax.vmap(step)
+
+        def batch(index: Any) -> Any:
+            return jax.tree.map(lambda leaf: leaf[index], batches)
+
+        _, logs = jax.eval_shape(step, changing, fixed, batch(0))
 
         def body(index: Any, carry: Any) -> Any:
-            return step(carry[0], fixed, samples, order[index])
+            return step(carry[0], fixed, batch(index))
 
         carry = changing, jax.tree.map(_no_log, logs)
         carry = jax.lax.fori_loop(0, count, body, carry)

@@ -9,8 +9,9 @@ import jax.numpy as jnp
 import numpy as np
 
 _AXIS = "population"
-_EVERYWHERE = jax.sharding.PartitionSpec()
+_ALL = jax.sharding.PartitionSpec()  # the same on every device
 _ROWS = jax.sharding.PartitionSpec(_AXIS)
+_BATCHES = jax.sharding.PartitionSpec(None, _AXIS)  # steps, rows
 
 
 class Rows:
@@ -69,23 +70,36 @@ class Rows:
         """Puts samples on every device."""
         if len(self._devices) == 1:
             return jax.device_put(samples, self._devices[0])
-        everywhere = jax.sharding.NamedSharding(self._mesh, _EVERYWHERE)
+        everywhere = jax.sharding.NamedSharding(self._mesh, _ALL)
         return jax.device_put(samples, everywhere)
 
-    def over_devices(self, loop: Callable[..., Any]) -> Callable[..., Any]:
+    def gathering(self, gather: Callable[..., Any]) -> Callable[..., Any]:
+        """Gathers on every device for the rows that are there.
+
+        It takes a number of steps, samples, and positions; these and what it
+        gives count steps and then rows.
+        """
+        return self._over_devices(gather, (_ALL, _ALL, _BATCHES), _BATCHES)
+
+    def looping(self, loop: Callable[..., Any]) -> Callable[..., Any]:
         """Runs a loop on every device, with the rows that are there.
 
-        A loop takes a number of steps, two trees of rows, samples, and
-        positions whose second axis counts rows; it gives trees of rows.
+        It takes a number of steps, two trees of rows, and batches of those
+        steps and rows; it gives trees of rows.
         """
+        return self._over_devices(loop, (_ALL, _ROWS, _ROWS, _BATCHES), _ROWS)
+
+    def _over_devices(
+        self, function: Callable[..., Any], takes: Any, gives: Any
+    ) -> Callable[..., Any]:
         if len(self._devices) == 1:
-            return loop
-        positions = jax.sharding.PartitionSpec(None, _AXIS)
+            return function
+        # Nothing that one device does depends on others, so nothing is checked.
         return jax.shard_map(
-            loop,
+            function,
             mesh=self._mesh,
-            in_specs=(_EVERYWHERE, _ROWS, _ROWS, _EVERYWHERE, positions),
-            out_specs=_ROWS,
+            in_specs=takes,
+            out_specs=gives,
             check_vma=False,
         )
 

@@ -16,8 +16,8 @@ from keras_amto.engines.workers import Worker
 class Steps:
     """The steps of a worker, which itself they leave as it is.
 
-    Both take what changes from batch to batch, what does not, the samples and
-    the positions of a batch in them, and return what has changed and the logs.
+    Both take what changes from batch to batch, what does not, and a batch, and
+    return what has changed and the logs.
     """
 
     def __init__(self, worker: Worker, augmentation: Augmentation) -> None:
@@ -27,10 +27,9 @@ class Steps:
         self.layout = Layout(worker, (*worker.seeds, *augmentation.seeds))
 
     def train(
-        self, row: Row, rate: Any, samples: Any, positions: Any
+        self, row: Row, rate: Any, batch: Any
     ) -> tuple[Row, Any]:
         """A training step, at a learning rate."""
-        batch = _gather(samples, positions)
         batch, drawn = self._augmented(batch, row.seeds[self._own_seeds :])
         row = row._replace(seeds=row.seeds[: self._own_seeds] + drawn)
         logs, state = self._model.train_step(
@@ -40,13 +39,12 @@ class Steps:
         return row, jax.tree.map(_strong, logs)
 
     def evaluate(
-        self, row: Row, trained: Values, samples: Any, positions: Any
+        self, row: Row, trained: Values, batch: Any
     ) -> tuple[Row, Any]:
         """A step of evaluation, which leaves the trained weights alone.
 
         Of `Row.weights` there are only those that it may change.
         """
-        batch = _gather(samples, positions)
         whole = row._replace(weights=self.layout.join(trained, row.weights))
         logs, state = self._model.test_step(
             self.layout.evaluation_state(whole), batch
@@ -64,12 +62,6 @@ class Steps:
             batch = self._augmentation.of_batch(batch)
         drawn = (scope.get_current_value(variable) for variable in variables)
         return batch, tuple(drawn)
-
-
-def _gather(samples: Any, positions: Any) -> Any:
-    return jax.tree.map(
-        lambda leaf: leaf.at[positions].get(mode="promise_in_bounds"), samples
-    )
 
 
 def _strong(value: Any) -> Any:
