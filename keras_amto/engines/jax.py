@@ -72,10 +72,12 @@ class JaxEngine(Engine):
         augmentation = Augmentation(factory.augment, sample)
         self._seeds = (*self._worker.seeds, *augmentation.seeds)
         steps = Steps(self._worker, augmentation)
+        network, convolves = self._worker.model, steps.convolve(sample.arrays)
         self._crew = Crew(
             steps,
             replicas=1 if num_tasks == 1 else 2 * num_tasks,
-            vectorize=is_vectorized(self._worker.model, vectorize),
+            vectorize=is_vectorized(network, convolves, vectorize),
+            convolves=convolves,
         )
         self._fresh_optimizer = _values(self._worker.optimizer)
         self._fresh_metrics = _values(self._worker.metrics)

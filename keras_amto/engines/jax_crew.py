@@ -30,22 +30,29 @@ class Crew:
         steps: The steps.
         replicas: Integer, how many replicas there are, 2M.
         vectorize: Boolean, whether replicas on one device are trained at once.
+        convolves: Boolean, whether there are convolutions in a step.
     """
 
-    def __init__(self, steps: Steps, replicas: int, vectorize: bool) -> None:
+    def __init__(
+        self, steps: Steps, replicas: int, vectorize: bool, convolves: bool
+    ) -> None:
         self.devices = population_devices(replicas)
-        first, moves = self.devices[:1], len(self.devices) > 1
-        self._single = Population(steps, Rows(first, 1, moves), Feed())
-        self._alone = self._single
+        moves = len(self.devices) > 1
+        # XLA makes convolutions 25 times slower in a loop on a CPU.
+        loops = not (convolves and self.devices[0].platform == "cpu")
+
+        def population(devices: Any, count: int, feed: Feed) -> Population:
+            return Population(steps, Rows(devices, count, moves), feed, loops)
+
+        feed = Feed()
+        self._single = self._alone = population(self.devices[:1], 1, feed)
         if moves:
-            rows = Rows(self.devices, 1, moves)
-            self._alone = Population(steps, rows, Feed())
+            feed = Feed()
+            self._alone = population(self.devices, 1, feed)
         self._all = self._alone
         per_device = replicas // len(self.devices)
         if vectorize and per_device > 1:
-            rows = Rows(self.devices, per_device, moves)
-            feed = self._alone.feed  # on the same devices
-            self._all = Population(steps, rows, feed)
+            self._all = population(self.devices, per_device, feed)
         self._tried: set[str] = set()
 
     def in_turns(

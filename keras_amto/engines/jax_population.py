@@ -25,14 +25,22 @@ class Population:
     """Trains and evaluates as many replicas at once as there are rows.
 
     Where fewer are given, the last one fills the rows that are left.
+
+    Args:
+        steps: The steps of one.
+        rows: The rows.
+        feed: Makes batches on the devices of the rows.
+        loops: Boolean, whether many steps are compiled as one loop.
     """
 
-    def __init__(self, steps: Steps, rows: Rows, feed: Feed) -> None:
+    def __init__(
+        self, steps: Steps, rows: Rows, feed: Feed, loops: bool
+    ) -> None:
         self.rows = rows
         self._layout = steps.layout
         self.feed = feed
-        self._train = Program(steps.train, rows, donates=True)
-        self._evaluate = Program(steps.evaluate, rows, donates=False)
+        self._train = Program(steps.train, rows, loops, donates=True)
+        self._evaluate = Program(steps.evaluate, rows, loops, donates=False)
 
     def train(
         self,

@@ -22,12 +22,23 @@ class Program:
     How many steps a call makes is an argument of the compiled loop and no part
     of it. So it is compiled once for each size of batches, and where a window
     is cut, which time decides, changes no bit of a result.
+
+    Args:
+        step: The step of one row.
+        rows: For how many.
+        loops: Boolean; else a call makes one step, without a loop.
+        donates: Boolean, whether what changes is given away.
     """
 
     def __init__(
-        self, step: Callable[..., Any], rows: Rows, donates: bool
+        self,
+        step: Callable[..., Any],
+        rows: Rows,
+        loops: bool,
+        donates: bool,
     ) -> None:
         self._rows = rows
+        self._loops = loops
         # Traced once, for the shapes of its logs and for the loop.
         self._step = jax.jit(step)
         self._run = jax.jit(
@@ -57,7 +68,7 @@ class Program:
             on_progress: Called from time to time with the steps done.
         """
         steps, _, size = positions.shape
-        limit = feed.limit(data, positions)
+        limit = feed.limit(data, positions) if self._loops else 1
         done, logs = 0, None
         while done < steps:
             wanted = min(limit, self._steps_per_call.get(size, 1))
@@ -90,13 +101,17 @@ class Program:
         def batch(index: Any) -> Any:
             return jax.tree.map(lambda leaf: leaf[index], batches)
 
-        _, logs = jax.eval_shape(step, changing, fixed, batch(0))
-
-        def body(index: Any, carry: Any) -> Any:
-            return step(carry[0], fixed, batch(index))
-
-        carry = changing, jax.tree.map(_no_log, logs)
-        carry = jax.lax.fori_loop(0, count, body, carry)
+        if self._loops:
+            _, logs = jax.eval_shape(step, changing, fixed, batch(0))
+            carry = changing, jax.tree.map(_no_log, logs)
+            carry = jax.lax.fori_loop(
+                0,
+                count,
+                lambda index, carry: step(carry[0], fixed, batch(index)),
+                carry,
+            )
+        else:
+            carry = step(changing, fixed, batch(0))
         return jax.tree.map(_alone, carry) if is_one else carry
 
 

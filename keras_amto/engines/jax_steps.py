@@ -53,6 +53,17 @@ class Steps:
         _, others = self.layout.split(whole.weights)
         return whole._replace(weights=others), jax.tree.map(_strong, logs)
 
+    def convolve(self, batch: Any) -> bool:
+        """Says whether there is a convolution in a step on such a batch."""
+        model = self._model
+        state = (
+            [variable.value for variable in model.trainable_variables],
+            [variable.value for variable in model.non_trainable_variables],
+            [variable.value for variable in model.metrics_variables],
+        )
+        program = jax.make_jaxpr(model.test_step)(state, batch)
+        return "conv_general_dilated" in str(program)
+
     def _augmented(self, batch: Any, seeds: Values) -> tuple[Any, Values]:
         if self._augmentation.function is None:
             return batch, seeds

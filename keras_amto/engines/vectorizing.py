@@ -2,13 +2,13 @@
 
 import keras
 
-from keras_amto.engines.building import nested_layers
-
 #: More weights fill a device by themselves.
 _MOST_WEIGHTS = 2_000_000
 
 
-def is_vectorized(network: keras.Model, vectorize: bool | str) -> bool:
+def is_vectorized(
+    network: keras.Model, convolves: bool, vectorize: bool | str
+) -> bool:
     """Says whether all replicas of a network are trained at once.
 
     `"auto"` is a rule of the network alone, so that a resumed run decides
@@ -18,10 +18,4 @@ def is_vectorized(network: keras.Model, vectorize: bool | str) -> bool:
     """
     if isinstance(vectorize, bool):
         return vectorize
-    is_small = network.count_params() <= _MOST_WEIGHTS
-    return is_small and not any(map(_convolves, nested_layers(network)))
-
-
-def _convolves(layer: keras.Layer) -> bool:
-    # Also of a user's own layer: one that has a kernel for windows.
-    return hasattr(layer, "kernel_size")
+    return not convolves and network.count_params() <= _MOST_WEIGHTS
