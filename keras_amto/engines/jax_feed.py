@@ -25,14 +25,17 @@ class Feed:
 
     A set in memory lies on the devices, once, and batches are gathered there;
     of one on disk the samples of some batches are sent. A set is forgotten with
-    its owner. One feed serves all rows that lie on the same devices.
+    its owner. One feed serves all rows that lie on the same devices. Batches are
+    valid until the next ones are made: these take their memory.
     """
 
     def __init__(self) -> None:
         self._there: weakref.WeakKeyDictionary[IndexedData, Any] = (
             weakref.WeakKeyDictionary()
         )
-        self._gather: dict[Rows, Any] = {}
+        # By rows: how to gather, at first and into batches of before.
+        self._gather: dict[Rows, tuple[Any, Any]] = {}
+        self._batches: dict[Any, Any] = {}
 
     def limit(self, data: IndexedData, positions: Positions) -> int:
         """Returns how many steps' batches are made at a time."""
@@ -56,23 +59,38 @@ class Feed:
         if data not in self._there:
             self._there[data] = rows.put(data.arrays)
         if rows not in self._gather:
-            self._gather[rows] = jax.jit(rows.gathering(_gather))
+            self._gather[rows] = (
+                jax.jit(rows.gathering(_gather, refills=False)),
+                jax.jit(rows.gathering(_refill, refills=True), donate_argnums=3),
+            )
+        gather, refill = self._gather[rows]
         padded = np.zeros((limit, *positions.shape[1:]), np.int32)
         padded[: len(positions)] = positions
-        return self._gather[rows](len(positions), self._there[data], padded)
+        given = len(positions), self._there[data], padded
+        key = rows, padded.shape, _look(data)
+        before = self._batches.pop(key, None)
+        made = gather(*given) if before is None else refill(*given, before)
+        self._batches[key] = made
+        return made
 
 
 def _gather(count: Any, samples: Any, positions: Any) -> Any:
-    def gather(leaf: Any) -> Any:
-        batches = jnp.zeros((*positions.shape, *leaf.shape[1:]), leaf.dtype)
+    batches = jax.tree.map(
+        lambda leaf: jnp.zeros((*positions.shape, *leaf.shape[1:]), leaf.dtype),
+        samples,
+    )
+    return _refill(count, samples, positions, batches)
 
+
+def _refill(count: Any, samples: Any, positions: Any, batches: Any) -> Any:
+    def refill(leaf: Any, old: Any) -> Any:
         def fill(step: Any, batches: Any) -> Any:
             batch = leaf.at[positions[step]].get(mode="promise_in_bounds")
             return batches.at[step].set(batch)
 
-        return jax.lax.fori_loop(0, count, fill, batches)
+        return jax.lax.fori_loop(0, count, fill, old)
 
-    return jax.tree.map(gather, samples)
+    return jax.tree.map(refill, samples, batches)
 
 
 def _read(data: IndexedData, positions: Positions, limit: int) -> Any:
@@ -88,6 +106,12 @@ def _read(data: IndexedData, positions: Positions, limit: int) -> Any:
         return batches
 
     return jax.tree.map(spread, data.batch(distinct.astype(np.int64)).arrays)
+
+
+def _look(data: IndexedData) -> str:
+    return repr(
+        jax.tree.map(lambda a: (a.shape[1:], str(a.dtype)), data.arrays)
+    )
 
 
 def _sample_bytes(data: IndexedData) -> int:

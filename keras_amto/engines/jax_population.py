@@ -55,8 +55,8 @@ class Population:
         Returns:
             The rows after the steps, stacked, and their last logs.
         """
-        stacked = self.rows.stack(rows)  # copies, which can be donated
-        rates = np.full(self.rows.size, rate)
+        stacked = self.rows.stack(rows, donates=True)
+        rates = self.rows.fill(rate)
         logs, done = None, 0
         for positions in self._positions(windows):
             stacked, logs = self._train(

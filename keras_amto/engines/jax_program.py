@@ -93,7 +93,8 @@ class Program:
         is_one = self._rows.per_device == 1
         step: Callable[..., Any] = self._step
         if is_one:
-            changing, fixed = jax.tree.map(_first, (changing, fixed))
+            if self._rows.has_axis:
+                changing, fixed = jax.tree.map(_first, (changing, fixed))
             batches = jax.tree.map(lambda leaf: leaf[:, 0], batches)
         else:
             step = jax.vmap(step)
@@ -112,7 +113,12 @@ class Program:
             )
         else:
             carry = step(changing, fixed, batch(0))
-        return jax.tree.map(_alone, carry) if is_one else carry
+        if not is_one:
+            return carry
+        changing, logs = carry
+        if self._rows.has_axis:
+            changing = jax.tree.map(_alone, changing)
+        return changing, jax.tree.map(_alone, logs)
 
 
 def _first(array: Any) -> Any:

@@ -18,8 +18,9 @@ class Rows:
     """A fixed number of rows, as many on each of some devices.
 
     A row is a tree of arrays. Stacked, each of its arrays has one more axis, of
-    all rows, which is laid over the devices. A row that is taken out lies on
-    the device where it was; one that is put in is copied to where it goes.
+    all rows, which is laid over the devices; one row alone needs none. A row
+    that is taken out lies on the device where it was; one that is put in is
+    copied to where it goes.
 
     Args:
         devices: The devices.
@@ -35,15 +36,19 @@ class Rows:
         self._devices = list(devices)
         self._moves = moves
         self._mesh = jax.sharding.Mesh(np.array(self._devices), (_AXIS,))
-        self._stack = jax.jit(_stack)
+        self.has_axis = self.size > 1
+        self._stack = jax.jit(_stack if self.has_axis else _copy)
         self._unstack = jax.jit(_unstack)
 
-    def stack(self, rows: Sequence[Any]) -> Any:
+    def stack(self, rows: Sequence[Any], donates: bool = False) -> Any:
         """Stacks rows, at most `size`; where there are fewer, the last again.
 
-        The arrays that were given may be used again.
+        The arrays that were given may be used again, also where the stack is
+        donated.
         """
         rows = [*rows, *[rows[-1]] * (self.size - len(rows))]
+        if not self.has_axis and not self._moves and not donates:
+            return rows[0]
         if not self._moves:
             return self._stack(rows)
         parts = []
@@ -57,6 +62,8 @@ class Rows:
 
     def unstack(self, stacked: Any) -> list[Any]:
         """Returns all rows."""
+        if not self.has_axis:
+            return [stacked]
         if len(self._devices) == 1:
             return list(self._unstack(stacked))
         arrays, structure = jax.tree.flatten(stacked)
@@ -66,6 +73,10 @@ class Rows:
             rows += self._unstack(jax.tree.unflatten(structure, part))
         return rows
 
+    def fill(self, value: Any) -> Any:
+        """Stacks rows of one value."""
+        return np.full(self.size, value) if self.has_axis else value
+
     def put(self, samples: Any) -> Any:
         """Puts samples on every device."""
         if len(self._devices) == 1:
@@ -73,13 +84,17 @@ class Rows:
         everywhere = jax.sharding.NamedSharding(self._mesh, _ALL)
         return jax.device_put(samples, everywhere)
 
-    def gathering(self, gather: Callable[..., Any]) -> Callable[..., Any]:
+    def gathering(
+        self, gather: Callable[..., Any], refills: bool
+    ) -> Callable[..., Any]:
         """Gathers on every device for the rows that are there.
 
         It takes a number of steps, samples, and positions; these and what it
-        gives count steps and then rows.
+        gives count steps and then rows, and so does what it refills, if it
+        does.
         """
-        return self._over_devices(gather, (_ALL, _ALL, _BATCHES), _BATCHES)
+        takes = (_ALL, _ALL, _BATCHES, *[_BATCHES] * refills)
+        return self._over_devices(gather, takes, _BATCHES)
 
     def looping(self, loop: Callable[..., Any]) -> Callable[..., Any]:
         """Runs a loop on every device, with the rows that are there.
@@ -120,6 +135,10 @@ def _in_order(array: Any) -> list[Any]:
 
 def _stack(rows: Sequence[Any]) -> Any:
     return jax.tree.map(lambda *values: jnp.stack(values), *rows)
+
+
+def _copy(rows: Sequence[Any]) -> Any:
+    return jax.tree.map(jnp.copy, rows[0])
 
 
 def _unstack(stacked: Any) -> list[Any]:
