@@ -2,10 +2,8 @@
 
 import functools
 from collections.abc import Callable
-from collections.abc import Iterator
 from collections.abc import Sequence
 from typing import Any
-from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -15,6 +13,11 @@ import numpy as np
 from keras_amto.engines.augmentation import Augmentation
 from keras_amto.engines.engine import Engine
 from keras_amto.engines.jax_crew import Crew
+from keras_amto.engines.jax_lanes import Lane
+from keras_amto.engines.jax_lanes import Progress
+from keras_amto.engines.jax_lanes import groups
+from keras_amto.engines.jax_lanes import likeness
+from keras_amto.engines.jax_lanes import sizes
 from keras_amto.engines.jax_population import Population
 from keras_amto.engines.jax_state import Row
 from keras_amto.engines.jax_state import Values
@@ -33,17 +36,8 @@ from keras_amto.engines.vectorizing import is_vectorized
 from keras_amto.engines.workers import WorkerFactory
 from keras_amto.engines.workers import evaluation_seeds
 from keras_amto.engines.workers import task_seeds
-from keras_amto.tasks import BatchWindow
 from keras_amto.tasks import EvaluationSet
 from keras_amto.tasks import IndexedData
-
-
-class _Lane(NamedTuple):
-    """One replica of a job."""
-
-    number: int  # of the job
-    job: Any
-    replica: Replica
 
 
 class JaxEngine(Engine):
@@ -124,11 +118,11 @@ class JaxEngine(Engine):
         on_progress: OnProgress,
     ) -> list[Trained]:
         parts: list[list[Trained]] = [[] for _ in jobs]
-        progress = _Progress(on_progress)
+        progress = Progress(on_progress)
         work = functools.partial(
             self._train, data, self._rate(learning_rate), progress
         )
-        for lanes in _groups(jobs, lambda job: _sizes(job.batches)):
+        for lanes in groups(jobs, lambda job: sizes(job.batches)):
             for lane, trained in self._crew.in_turns("train", lanes, work):
                 parts[lane.number].append(trained)
         return list(map(join_trained, parts))
@@ -137,9 +131,9 @@ class JaxEngine(Engine):
         self, jobs: Sequence[EvaluationJob], on_progress: OnProgress
     ) -> list[tuple[Logs, ...]]:
         parts: list[list[Logs]] = [[] for _ in jobs]
-        progress = _Progress(on_progress)
+        progress = Progress(on_progress)
         work = functools.partial(self._evaluate_lanes, progress)
-        for lanes in _groups(jobs, lambda job: _likeness(job.samples)):
+        for lanes in groups(jobs, lambda job: likeness(job.samples)):
             for lane, logs in self._crew.in_turns("evaluate", lanes, work):
                 parts[lane.number].append(logs)
         return list(map(tuple, parts))
@@ -148,9 +142,9 @@ class JaxEngine(Engine):
         self,
         data: IndexedData,
         rate: Any,
-        progress: "_Progress",
+        progress: Progress,
         population: Population,
-        lanes: Sequence[_Lane],
+        lanes: Sequence[Lane],
     ) -> list[Trained]:
         jobs = [lane.job for lane in lanes]
         stacked, last = population.train(
@@ -166,7 +160,7 @@ class JaxEngine(Engine):
         steps = len(jobs[0].batches)
         samples = [job.samples for job in jobs]
         evaluated: list[Any] = [None] * len(lanes)
-        if len(set(map(_likeness, samples))) == 1 and samples[0] is not None:
+        if len(set(map(likeness, samples))) == 1 and samples[0] is not None:
             # Here, where these replicas lie stacked.
             evaluated = self._evaluate(
                 population,
@@ -196,11 +190,13 @@ class JaxEngine(Engine):
 
     def _evaluate_lanes(
         self,
-        progress: "_Progress",
+        progress: Progress,
         population: Population,
-        lanes: Sequence[_Lane],
+        lanes: Sequence[Lane],
     ) -> list[Logs]:
-        weights = population.rows.stack([lane.replica.weights for lane in lanes])
+        weights = population.rows.stack(
+            [lane.replica.weights for lane in lanes]
+        )
         logs = self._evaluate(
             population,
             weights,
@@ -242,45 +238,6 @@ class JaxEngine(Engine):
             return np.float32(0)  # which no step reads: a schedule sets it
         value = rate.value if learning_rate is None else learning_rate
         return np.asarray(value, dtype=rate.dtype)
-
-
-class _Progress:
-    """Counts what all lanes have done, in units of jobs."""
-
-    def __init__(self, on_progress: OnProgress) -> None:
-        self._on_progress = on_progress
-        self._before = 0.0
-
-    def show(self, lanes: Sequence[_Lane], done: float) -> None:
-        self._on_progress(self._before + done * _shares(lanes))
-
-    def add(self, lanes: Sequence[_Lane], done: float) -> None:
-        self._before += done * _shares(lanes)
-        self._on_progress(self._before)
-
-
-def _shares(lanes: Sequence[_Lane]) -> float:
-    return sum(1 / len(lane.job.replicas) for lane in lanes)
-
-
-def _groups(
-    jobs: Sequence[Any], key: Callable[[Any], Any]
-) -> Iterator[list[_Lane]]:
-    """The replicas of jobs that can be done together."""
-    groups: dict[Any, list[_Lane]] = {}
-    for number, job in enumerate(jobs):
-        lanes = [_Lane(number, job, replica) for replica in job.replicas]
-        groups.setdefault(key(job), []).extend(lanes)
-    return iter(groups.values())
-
-
-def _sizes(batches: BatchWindow) -> bytes:
-    return batches.splits.tobytes()
-
-
-def _likeness(samples: EvaluationSet | None) -> Any:
-    """Equal where samples come from one set in batches of the same sizes."""
-    return samples and (id(samples.data), _sizes(samples.batches))
 
 
 def _each(logs: Any, count: int) -> list[Logs]:

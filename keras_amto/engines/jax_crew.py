@@ -96,7 +96,7 @@ class Crew:
 
 def population_devices(replicas: int) -> list[Any]:
     """Returns the devices of this machine that replicas are spread over."""
-    devices = jax.local_devices()
+    devices: list[Any] = jax.local_devices()
     counts = range(min(len(devices), replicas), 0, -1)
     return devices[: next(n for n in counts if replicas % n == 0)]
 

@@ -1,5 +1,6 @@
 """Batches on the devices: gathered there, or sent from where the data are."""
 
+import itertools
 import weakref
 from collections.abc import Iterator
 from collections.abc import Sequence
@@ -25,8 +26,9 @@ class Feed:
 
     A set in memory lies on the devices, once, and batches are gathered there;
     of one on disk the samples of some batches are sent. A set is forgotten with
-    its owner. One feed serves all rows that lie on the same devices. Batches are
-    valid until the next ones are made: these take their memory.
+    its owner. One feed serves all rows that lie on the same devices.
+
+    Batches are valid until the next ones are made: these take their memory.
     """
 
     def __init__(self) -> None:
@@ -39,7 +41,7 @@ class Feed:
 
     def limit(self, data: IndexedData, positions: Positions) -> int:
         """Returns how many steps' batches are made at a time."""
-        step = _sample_bytes(data) * positions[0].size
+        step = _sample_bytes(data) * int(positions[0].size)
         return max(1, min(_STEPS, _BYTES // max(1, step)))
 
     def batches(
@@ -61,7 +63,9 @@ class Feed:
         if rows not in self._gather:
             self._gather[rows] = (
                 jax.jit(rows.gathering(_gather, refills=False)),
-                jax.jit(rows.gathering(_refill, refills=True), donate_argnums=3),
+                jax.jit(
+                    rows.gathering(_refill, refills=True), donate_argnums=3
+                ),
             )
         gather, refill = self._gather[rows]
         padded = np.zeros((limit, *positions.shape[1:]), np.int32)
@@ -115,7 +119,8 @@ def _look(data: IndexedData) -> str:
 
 
 def _sample_bytes(data: IndexedData) -> int:
-    return sum(leaf.nbytes for leaf in jax.tree.leaves(data.sample(1).arrays))
+    leaves = jax.tree.leaves(data.sample(1).arrays)
+    return sum(int(leaf.nbytes) for leaf in leaves)
 
 
 def equal_runs(
@@ -128,7 +133,7 @@ def equal_runs(
     splits = windows[0].splits
     sizes = np.diff(splits)
     begins = [0, *np.flatnonzero(np.diff(sizes)) + 1, len(sizes)]
-    for begin, end in zip(begins[:-1], begins[1:], strict=True):
+    for begin, end in itertools.pairwise(begins):
         rows = slice(splits[begin], splits[end])
         shape = (end - begin, sizes[begin])
         yield np.stack([w.order[rows].reshape(shape) for w in windows], axis=1)

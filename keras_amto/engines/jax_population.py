@@ -15,10 +15,10 @@ from keras_amto.engines.jax_rows import Rows
 from keras_amto.engines.jax_state import Row
 from keras_amto.engines.jax_state import Values
 from keras_amto.engines.jax_steps import Steps
+from keras_amto.engines.records import OnProgress
+from keras_amto.engines.records import counting_from
 from keras_amto.tasks import BatchWindow
 from keras_amto.tasks import IndexedData
-
-OnSteps = Callable[[int], None]
 
 
 class Population:
@@ -48,7 +48,7 @@ class Population:
         rate: Any,
         data: IndexedData,
         windows: Sequence[BatchWindow],
-        on_progress: OnSteps,
+        on_progress: OnProgress,
     ) -> tuple[Row, Any]:
         """Trains a row on each window, with batches of the same sizes.
 
@@ -65,7 +65,7 @@ class Population:
                 self.feed,
                 data,
                 positions,
-                lambda steps, done=done: on_progress(done + steps),
+                counting_from(done, on_progress),
             )
             done += len(positions)
         return stacked, logs

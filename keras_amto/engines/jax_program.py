@@ -87,9 +87,7 @@ class Program:
             on_progress(done)
         return changing, logs
 
-    def _loop(
-        self, count: Any, changing: Any, fixed: Any, batches: Any
-    ) -> Any:
+    def _loop(self, count: Any, changing: Any, fixed: Any, batches: Any) -> Any:
         is_one = self._rows.per_device == 1
         step: Callable[..., Any] = self._step
         if is_one:

@@ -110,13 +110,14 @@ class Rows:
         if len(self._devices) == 1:
             return function
         # Nothing that one device does depends on others, so nothing is checked.
-        return jax.shard_map(
+        mapped: Callable[..., Any] = jax.shard_map(
             function,
             mesh=self._mesh,
             in_specs=takes,
             out_specs=gives,
             check_vma=False,
         )
+        return mapped
 
     def _joined(self, *parts: Any) -> Any:
         shape = (self.size, *parts[0].shape[1:])

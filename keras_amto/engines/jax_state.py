@@ -30,9 +30,7 @@ class Layout:
         seeds: The variables of `Row.seeds`.
     """
 
-    def __init__(
-        self, worker: Worker, seeds: Sequence[keras.Variable]
-    ) -> None:
+    def __init__(self, worker: Worker, seeds: Sequence[keras.Variable]) -> None:
         fields = Row(worker.weights, worker.optimizer, tuple(seeds),
                      worker.metrics)  # fmt: skip
         places: dict[int, Place] = {

@@ -26,9 +26,7 @@ class Steps:
         self._own_seeds = len(worker.seeds)
         self.layout = Layout(worker, (*worker.seeds, *augmentation.seeds))
 
-    def train(
-        self, row: Row, rate: Any, batch: Any
-    ) -> tuple[Row, Any]:
+    def train(self, row: Row, rate: Any, batch: Any) -> tuple[Row, Any]:
         """A training step, at a learning rate."""
         batch, drawn = self._augmented(batch, row.seeds[self._own_seeds :])
         row = row._replace(seeds=row.seeds[: self._own_seeds] + drawn)

@@ -81,7 +81,8 @@ def assert_equal_runs(one, other):
 
 def assert_equals_the_oracle(fast, *args, **kwargs):
     assert_equal_runs(
-        train(*args, **kwargs, engine="portable"), train(*args, **kwargs, **fast)
+        train(*args, **kwargs, engine="portable"),
+        train(*args, **kwargs, **fast),
     )
 
 
