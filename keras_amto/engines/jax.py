@@ -32,7 +32,7 @@ from keras_amto.engines.records import TrainingJob
 from keras_amto.engines.records import as_logs
 from keras_amto.engines.records import join_trained
 from keras_amto.engines.variables import assign
-from keras_amto.engines.vectorizing import is_vectorized
+from keras_amto.engines.vectorizing import manner
 from keras_amto.engines.workers import WorkerFactory
 from keras_amto.engines.workers import evaluation_seeds
 from keras_amto.engines.workers import task_seeds
@@ -60,18 +60,22 @@ class JaxEngine(Engine):
         num_tasks: int,
         vectorize: bool | str,
     ) -> None:
-        self._worker = factory.make(sample, str(jax.local_devices()[0]))
+        device = jax.local_devices()[0]
+        self._worker = factory.make(sample, str(device))
         self.metrics = self._worker.model.metrics
         self.metric_names = self._worker.metric_names
         augmentation = Augmentation(factory.augment, sample)
         self._seeds = (*self._worker.seeds, *augmentation.seeds)
         steps = Steps(self._worker, augmentation)
-        network, convolves = self._worker.model, steps.convolve(sample.arrays)
         self._crew = Crew(
             steps,
             replicas=1 if num_tasks == 1 else 2 * num_tasks,
-            vectorize=is_vectorized(network, convolves, vectorize),
-            convolves=convolves,
+            manner=manner(
+                self._worker.model,
+                steps.convolve(sample.arrays),
+                vectorize,
+                device.platform,
+            ),
         )
         self._fresh_optimizer = _values(self._worker.optimizer)
         self._fresh_metrics = _values(self._worker.metrics)

@@ -14,13 +14,14 @@ from keras_amto.engines.jax_feed import Feed
 from keras_amto.engines.jax_population import Population
 from keras_amto.engines.jax_rows import Rows
 from keras_amto.engines.jax_steps import Steps
+from keras_amto.engines.vectorizing import Manner
 
 Lane = TypeVar("Lane")
 Outcome = TypeVar("Outcome")
 
 
 class Crew:
-    """Takes replicas in turns: all at once, or one on each device.
+    """Takes replicas in turns, with the populations that there are.
 
     Replicas are spread over as many devices of this machine as divide their
     number. What cannot be vectorised is found out by trying, and from then on
@@ -29,30 +30,25 @@ class Crew:
     Args:
         steps: The steps.
         replicas: Integer, how many replicas there are, 2M.
-        vectorize: Boolean, whether replicas on one device are trained at once.
-        convolves: Boolean, whether there are convolutions in a step.
+        manner: How replicas share a device.
     """
 
-    def __init__(
-        self, steps: Steps, replicas: int, vectorize: bool, convolves: bool
-    ) -> None:
+    def __init__(self, steps: Steps, replicas: int, manner: Manner) -> None:
         self.devices = population_devices(replicas)
         moves = len(self.devices) > 1
-        # XLA makes convolutions 25 times slower in a loop on a CPU.
-        loops = not (convolves and self.devices[0].platform == "cpu")
-
-        def population(devices: Any, count: int, feed: Feed) -> Population:
-            return Population(steps, Rows(devices, count, moves), feed, loops)
-
+        count = replicas // len(self.devices)
+        rows = Rows(self.devices, count if manner.together else 1, moves)
+        single = Rows(self.devices[:1], 1, moves)
         feed = Feed()
-        self._single = self._alone = population(self.devices[:1], 1, feed)
-        if moves:
-            feed = Feed()
-            self._alone = population(self.devices, 1, feed)
+        one_by_one = manner._replace(vectorizes=False)
+        self._alone = Population(steps, rows, feed, one_by_one)
+        self._single = Population(
+            steps, single, Feed() if moves else feed, one_by_one
+        )
         self._all = self._alone
-        per_device = replicas // len(self.devices)
-        if vectorize and per_device > 1:
-            self._all = population(self.devices, per_device, feed)
+        if manner.vectorizes and count > 1:
+            rows = Rows(self.devices, count, moves)
+            self._all = Population(steps, rows, feed, manner)
         self._tried: set[str] = set()
 
     def in_turns(
@@ -74,9 +70,7 @@ class Crew:
             if kind == "evaluate" and len(lanes) == 1:
                 population = self._single
             turn = lanes[: population.rows.size]
-            may_fail = population.rows.per_device > 1 and (
-                kind not in self._tried
-            )
+            may_fail = population.vectorizes and kind not in self._tried
             try:
                 outcomes = work(population, turn)
             except Exception as error:
@@ -114,7 +108,7 @@ def _warn(error: Exception) -> None:
 
 def _too_much(error: Exception, population: Population) -> MemoryError:
     reason = str(error).strip().splitlines() or [type(error).__name__]
-    count = population.rows.per_device
+    count = population.rows.per_device if population.vectorizes else 1
     return MemoryError(
         f"Training does not fit into the memory of a device: {reason[0]} "
         f"Received: {count} {'replica' if count == 1 else 'replicas'} at once. "

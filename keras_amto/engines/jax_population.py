@@ -1,4 +1,4 @@
-"""A number of replicas that are trained and evaluated at once."""
+"""A number of replicas that are trained and evaluated together."""
 
 from collections.abc import Callable
 from collections.abc import Iterator
@@ -17,12 +17,13 @@ from keras_amto.engines.jax_state import Values
 from keras_amto.engines.jax_steps import Steps
 from keras_amto.engines.records import OnProgress
 from keras_amto.engines.records import counting_from
+from keras_amto.engines.vectorizing import Manner
 from keras_amto.tasks import BatchWindow
 from keras_amto.tasks import IndexedData
 
 
 class Population:
-    """Trains and evaluates as many replicas at once as there are rows.
+    """Trains and evaluates as many replicas in a call as there are rows.
 
     Where fewer are given, the last one fills the rows that are left.
 
@@ -30,17 +31,18 @@ class Population:
         steps: The steps of one.
         rows: The rows.
         feed: Makes batches on the devices of the rows.
-        loops: Boolean, whether many steps are compiled as one loop.
+        manner: How rows share a device.
     """
 
     def __init__(
-        self, steps: Steps, rows: Rows, feed: Feed, loops: bool
+        self, steps: Steps, rows: Rows, feed: Feed, manner: Manner
     ) -> None:
         self.rows = rows
+        self.vectorizes = manner.vectorizes
         self._layout = steps.layout
         self.feed = feed
-        self._train = Program(steps.train, rows, loops, donates=True)
-        self._evaluate = Program(steps.evaluate, rows, loops, donates=False)
+        self._train = Program(steps.train, rows, manner, donates=True)
+        self._evaluate = Program(steps.evaluate, rows, manner, donates=False)
 
     def train(
         self,

@@ -1,4 +1,4 @@
-"""Many steps of all rows in one compiled loop."""
+"""Many steps of all rows in one compiled program."""
 
 import functools
 import time
@@ -11,13 +11,14 @@ import jax.numpy as jnp
 from keras_amto.engines.jax_feed import Feed
 from keras_amto.engines.jax_feed import Positions
 from keras_amto.engines.jax_rows import Rows
+from keras_amto.engines.vectorizing import Manner
 from keras_amto.tasks import IndexedData
 
 _SECONDS_PER_CALL = 0.5  # so that a progress bar moves at least once a second
 
 
 class Program:
-    """Runs a step of `Steps` again and again, for all rows at once.
+    """Runs a step of `Steps` again and again, for all rows.
 
     How many steps a call makes is an argument of the compiled loop and no part
     of it. So it is compiled once for each size of batches, and where a window
@@ -26,7 +27,7 @@ class Program:
     Args:
         step: The step of one row.
         rows: For how many.
-        loops: Boolean; else a call makes one step, without a loop.
+        manner: How rows share a device.
         donates: Boolean, whether what changes is given away.
     """
 
@@ -34,15 +35,15 @@ class Program:
         self,
         step: Callable[..., Any],
         rows: Rows,
-        loops: bool,
+        manner: Manner,
         donates: bool,
     ) -> None:
         self._rows = rows
-        self._loops = loops
+        self._manner = manner
         # Traced once, for the shapes of its logs and for the loop.
         self._step = jax.jit(step)
         self._run = jax.jit(
-            rows.looping(self._loop),
+            rows.looping(self._device),
             donate_argnums=(1,) if donates else (),
         )
         self._steps_per_call: dict[int, int] = {}  # by size of batches
@@ -68,7 +69,7 @@ class Program:
             on_progress: Called from time to time with the steps done.
         """
         steps, _, size = positions.shape
-        limit = feed.limit(data, positions) if self._loops else 1
+        limit = feed.limit(data, positions) if self._manner.loops else 1
         done, logs = 0, None
         while done < steps:
             wanted = min(limit, self._steps_per_call.get(size, 1))
@@ -87,40 +88,51 @@ class Program:
             on_progress(done)
         return changing, logs
 
-    def _loop(self, count: Any, changing: Any, fixed: Any, batches: Any) -> Any:
-        is_one = self._rows.per_device == 1
-        step: Callable[..., Any] = self._step
-        if is_one:
-            if self._rows.has_axis:
-                changing, fixed = jax.tree.map(_first, (changing, fixed))
-            batches = jax.tree.map(lambda leaf: leaf[:, 0], batches)
-        else:
-            step = jax.vmap(step)
-
-        def batch(index: Any) -> Any:
-            return jax.tree.map(lambda leaf: leaf[index], batches)
-
-        if self._loops:
-            _, logs = jax.eval_shape(step, changing, fixed, batch(0))
-            carry = changing, jax.tree.map(_no_log, logs)
-            carry = jax.lax.fori_loop(
-                0,
-                count,
-                lambda index, carry: step(carry[0], fixed, batch(index)),
-                carry,
+    def _device(
+        self, count: Any, changing: Any, fixed: Any, batches: Any
+    ) -> Any:
+        """Makes steps for the rows of one device."""
+        if not self._rows.has_axis:
+            changing, logs = self._loop(
+                self._step, count, changing, fixed, _picking(batches, 0)
             )
-        else:
-            carry = step(changing, fixed, batch(0))
-        if not is_one:
-            return carry
-        changing, logs = carry
-        if self._rows.has_axis:
-            changing = jax.tree.map(_alone, changing)
-        return changing, jax.tree.map(_alone, logs)
+            return changing, jax.tree.map(_alone, logs)
+        if self._manner.vectorizes:
+            step = jax.vmap(self._step)
+            return self._loop(step, count, changing, fixed, _picking(batches))
+
+        def one(row: Any) -> Any:
+            own, others = jax.tree.map(
+                lambda leaf: leaf[row], (changing, fixed)
+            )
+            return self._loop(
+                self._step, count, own, others, _picking(batches, row)
+            )
+
+        return jax.lax.map(one, jnp.arange(self._rows.per_device))
+
+    def _loop(
+        self,
+        step: Callable[..., Any],
+        count: Any,
+        changing: Any,
+        fixed: Any,
+        batch: Callable[[Any], Any],
+    ) -> Any:
+        if not self._manner.loops:
+            return step(changing, fixed, batch(0))
+        _, logs = jax.eval_shape(step, changing, fixed, batch(0))
+        return jax.lax.fori_loop(
+            0,
+            count,
+            lambda index, carry: step(carry[0], fixed, batch(index)),
+            (changing, jax.tree.map(_no_log, logs)),
+        )
 
 
-def _first(array: Any) -> Any:
-    return array[0]
+def _picking(batches: Any, *row: Any) -> Callable[[Any], Any]:
+    """Picks the batch of a step, of one row or of all."""
+    return lambda step: jax.tree.map(lambda leaf: leaf[(step, *row)], batches)
 
 
 _alone = functools.partial(jnp.expand_dims, axis=0)

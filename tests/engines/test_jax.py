@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import keras_amto
+from keras_amto.engines.vectorizing import manner
 from tests.conftest import ROOT
 from tests.conftest import needs_jax
 from tests.data import digit_images
@@ -117,10 +118,23 @@ def test_convolutions_are_vectorised_only_where_somebody_says_so(
     assert crew(model)._all.rows.size == at_once
 
 
-def test_small_dense_networks_are_vectorised_by_themselves():
-    model = make()
-    fit(model)
-    assert crew(model)._all.rows.size == 4
+@pytest.mark.parametrize(
+    ("convolves", "vectorize", "platform", "vectorizes"),
+    [
+        (False, "auto", "cpu", False),
+        (False, "auto", "gpu", True),
+        (True, "auto", "gpu", False),
+        (True, True, "cpu", True),
+        (False, False, "gpu", False),
+    ],
+)
+def test_small_dense_networks_are_vectorised_on_accelerators(
+    convolves, vectorize, platform, vectorizes
+):
+    how = manner(mlp(), convolves, vectorize, platform)
+    assert how.vectorizes == vectorizes
+    assert how.together == (not convolves)
+    assert how.loops == (platform == "gpu" or not convolves)
 
 
 @keras.saving.register_keras_serializable(package="tests")
@@ -154,9 +168,9 @@ def test_what_cannot_be_vectorised_trains_one_by_one_with_a_warning():
     model = make(host_network(), vectorize=True)
     with pytest.warns(UserWarning, match=r"cannot be vectorised[\s\S]*vmap"):
         fit(model)
-    assert crew(model)._all.rows.size == 1
+    assert not crew(model)._all.vectorizes
     with warnings.catch_warnings():
-        warnings.simplefilter("error")
+        warnings.filterwarnings("error", message="The network cannot be")
         fit(model)
     quiet = make(host_network(), vectorize=False)
     fit(quiet)
@@ -216,7 +230,7 @@ def test_a_distribution_of_one_network_is_refused_by_name():
 
 
 def test_a_lack_of_memory_says_what_would_fit(monkeypatch):
-    model = make()
+    model = make(vectorize=True)
     fit(model)
     population = crew(model)._all
 
@@ -228,6 +242,8 @@ def test_a_lack_of_memory_says_what_would_fit(monkeypatch):
         fit(model)
 
 
+# Keras' own export from JAX.
+@pytest.mark.filterwarnings("ignore:The `native_serialization`")
 def test_the_winner_is_exported_as_a_saved_model(tmp_path):
     import tensorflow as tf
 
@@ -235,9 +251,9 @@ def test_the_winner_is_exported_as_a_saved_model(tmp_path):
     fit(model)
     x, _ = digits(5)
     model.export(tmp_path / "served", verbose=False)
-    served = tf.saved_model.load(tmp_path / "served").serve(x)
+    served = tf.saved_model.load(tmp_path / "served")
     np.testing.assert_allclose(
-        served, model.predict(x, verbose=0), rtol=1e-4, atol=1e-6
+        served.serve(x), model.predict(x, verbose=0), rtol=1e-4, atol=1e-6
     )
 
 
