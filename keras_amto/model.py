@@ -83,10 +83,10 @@ class AMTOModel(keras.Model):
             `"auto"`. Defaults to `"auto"`.
         vectorize: On JAX, whether all masters and shadows train at once, as one
             network with one more axis (`True`), or one after another (`False`).
-            `"auto"` trains at once what has no convolution and at most two
-            million weights: a rule of the network alone. What cannot be
-            vectorised trains one after another, with a warning. Other engines
-            take no `True`. Defaults to `"auto"`.
+            `"auto"` trains at once, on accelerators, what has no convolution
+            and at most two million weights; on a CPU nothing is gained. What
+            cannot be vectorised trains one after another, with a warning. Other
+            engines take no `True`. Defaults to `"auto"`.
         seed: Integer, at least 0, which decides splits, batches, donors and
             dropout masks. `None` draws one from Python's `random`, which
             `keras.utils.set_random_seed` governs. Defaults to `None`.
