@@ -60,6 +60,13 @@ class JaxEngine(Engine):
         num_tasks: int,
         vectorize: bool | str,
     ) -> None:
+        if jax.process_count() > 1:
+            raise ValueError(
+                "JAX's engine trains on the devices of one process. "
+                f"Received: {jax.process_count()} processes, joined by "
+                "`jax.distributed`. Expected: one process, or "
+                "engine='portable'."
+            )
         device = jax.local_devices()[0]
         self._worker = factory.make(sample, str(device))
         self.metrics = self._worker.model.metrics
