@@ -14,7 +14,8 @@ from keras_amto.engines.jax_rows import Rows
 from keras_amto.engines.vectorizing import Manner
 from keras_amto.tasks import IndexedData
 
-_SECONDS_PER_CALL = 0.5  # so that a progress bar moves at least once a second
+_SECONDS = 0.5  # so that a progress bar moves at least once a second
+_CALLS = 8  # at most, that wait for the devices, each with its batches
 
 
 class Program:
@@ -46,7 +47,7 @@ class Program:
             rows.looping(self._device),
             donate_argnums=(1,) if donates else (),
         )
-        self._steps_per_call: dict[int, int] = {}  # by size of batches
+        self._steps_at_a_time: dict[int, int] = {}  # by size of batches
 
     def __call__(
         self,
@@ -72,19 +73,19 @@ class Program:
         limit = feed.limit(data, positions) if self._manner.loops else 1
         done, logs = 0, None
         while done < steps:
-            wanted = min(limit, self._steps_per_call.get(size, 1))
-            count = min(wanted, steps - done)
+            wanted = min(self._steps_at_a_time.get(size, 1), _CALLS * limit)
+            end = min(done + wanted, steps)
             begin = time.perf_counter()
-            part = positions[done : done + count]
-            batches = feed.batches(data, self._rows, part, limit)
-            changing, logs = jax.block_until_ready(
-                self._run(count, changing, fixed, batches)
+            for first in range(done, end, limit):
+                part = positions[first : min(first + limit, end)]
+                batches = feed.batches(data, self._rows, part, limit)
+                changing, logs = self._run(len(part), changing, fixed, batches)
+            jax.block_until_ready((changing, logs))
+            seconds_per_step = (time.perf_counter() - begin) / (end - done)
+            self._steps_at_a_time[size] = max(
+                1, int(_SECONDS / seconds_per_step)
             )
-            seconds_per_step = (time.perf_counter() - begin) / count
-            self._steps_per_call[size] = max(
-                1, int(_SECONDS_PER_CALL / seconds_per_step)
-            )
-            done += count
+            done = end
             on_progress(done)
         return changing, logs
 
