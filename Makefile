@@ -34,14 +34,25 @@ test-keras: $(VENV)/ready
 		-c tests/keras_tests/pytest.ini tests/keras_tests \
 		--pyargs keras.src.callbacks keras.src.trainers.trainer_test
 
-# What runs on every backend: the pure parts and the portable engine.
+# What runs on every backend: the pure parts and the portable engine. What JAX
+# compiles for one test serves the others.
 PORTABLE := tests/algorithm tests/tasks tests/callbacks/test_amto_callback.py \
 	tests/engines/test_portable.py tests/optimizers tests/test_arguments.py \
 	tests/plots tests/report tests/test_statistics.py \
 	tests/experiments/test_[!ct]*.py tests/experiments/test_comparison.py
 
+RESUMPTION := tests/backup/test_resumption.py
+JAX_TESTS := tests/engines/test_equality.py tests/engines/test_jax.py \
+	$(RESUMPTION)::test_a_run_continues_exactly \
+	$(RESUMPTION)::test_a_sigterm_at_any_moment_of_an_execution_is_not_lost \
+	$(RESUMPTION)::test_killed_processes_end_with_the_uninterrupted_result
+
 test-jax: $(VENV)/ready
-	KERAS_BACKEND=jax $(BIN)/python -m pytest -n 2 --dist worksteal $(PORTABLE)
+	KERAS_BACKEND=jax \
+	JAX_COMPILATION_CACHE_DIR=$(VENV)/jax \
+	JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS=0 \
+	JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES=-1 \
+	$(BIN)/python -m pytest -n 2 --dist worksteal $(PORTABLE) $(JAX_TESTS)
 
 test-torch: $(VENV)-torch/ready
 	KERAS_BACKEND=torch $(VENV)-torch/bin/python -m pytest -n 2 --dist worksteal $(PORTABLE)

@@ -10,7 +10,7 @@ apart where they are not.
     python -m benchmarks.exactness                     # CPU, op determinism
     python -m benchmarks.exactness --no-determinism
     python -m benchmarks.exactness --jit-compile
-    KERAS_BACKEND=jax python -m benchmarks.exactness   # the portable engine
+    KERAS_BACKEND=jax python -m benchmarks.exactness
 """
 
 import argparse

@@ -33,6 +33,7 @@ from keras_amto.engines import clone_compile_args
 from keras_amto.engines import default_seeds_from
 from keras_amto.engines import refuse_optimizer
 from keras_amto.engines import resolve_engine
+from keras_amto.engines import steps_eagerly
 from keras_amto.exporting import export_network
 from keras_amto.fit.answers import new_answer
 from keras_amto.fit.carried import Carried
@@ -86,8 +87,15 @@ class AMTOModel(keras.Model):
             all as likely (the ablation). Defaults to `"adaptive"`.
         stratify: Boolean, whether every split holds each class in proportion.
             Defaults to `False`.
-        engine: `"tensorflow"` (fast), `"portable"` (slow, any backend, the
-            oracle of the former), or `"auto"`. Defaults to `"auto"`.
+        engine: `"tensorflow"` and `"jax"` (fast, each on its backend),
+            `"portable"` (slow, any backend, the oracle of the others), or
+            `"auto"`. Defaults to `"auto"`.
+        vectorize: On JAX, whether all masters and shadows train at once, as one
+            network with one more axis (`True`), or one after another (`False`).
+            `"auto"` trains at once, on accelerators, what has no convolution
+            and at most two million weights; on a CPU nothing is gained. What
+            cannot be vectorised trains one after another, with a warning. Other
+            engines take no `True`. Defaults to `"auto"`.
         seed: Integer, at least 0, which decides splits, batches, donors and
             dropout masks. `None` draws one from Python's `random`, which
             `keras.utils.set_random_seed` governs. Defaults to `None`.
@@ -151,6 +159,7 @@ class AMTOModel(keras.Model):
         selection: str = "adaptive",
         stratify: bool = False,
         engine: str = "auto",
+        vectorize: bool | str = "auto",
         seed: int | None = None,
         relationship_decay: float = 1.0,
         strategy: Any = None,
@@ -172,6 +181,7 @@ class AMTOModel(keras.Model):
             cache_dir=cache_dir,
             stratify=stratify,
             engine=engine,
+            vectorize=vectorize,
             seed=random.randrange(2**31) if seed is None else seed,
         )
         strategy = resolve_strategy(strategy)
@@ -340,7 +350,11 @@ class AMTOModel(keras.Model):
         steps_per_execution = check_integer(
             "steps_per_execution", steps_per_execution, 1
         )
-        engine = resolve_engine(carried.settings.engine, eagerly)
+        engine = resolve_engine(
+            carried.settings.engine,
+            steps_eagerly(carried.network, eagerly, jit_compile),
+            carried.settings.vectorize,
+        )
         if carried.strategy is not None:
             placement_under(
                 carried.strategy, carried.settings.num_tasks, engine

@@ -11,11 +11,20 @@ from keras_amto.arguments import check_choice
 from keras_amto.arguments import check_directory
 from keras_amto.arguments import check_integer
 from keras_amto.arguments import check_share
+from keras_amto.arguments import wrong_value
 from keras_amto.choices import ACCEPTANCES
 from keras_amto.choices import TRANSFERS
 from keras_amto.engines import ENGINES
 
 SELECTIONS = ("adaptive", "uniform")
+
+
+def check_vectorize(name: str, value: Any) -> bool | str:
+    """Returns the value if it is `"auto"` or a boolean."""
+    if isinstance(value, bool) or (isinstance(value, str) and value == "auto"):
+        return value
+    raise wrong_value(name, value, "is unknown", '"auto", True or False')
+
 
 _CHECKS: dict[str, Callable[[str, Any], Any]] = {
     "num_tasks": functools.partial(check_integer, minimum=1),
@@ -28,6 +37,7 @@ _CHECKS: dict[str, Callable[[str, Any], Any]] = {
     "relationship_decay": functools.partial(check_share, zero=False, one=True),
     "stratify": check_boolean,
     "engine": functools.partial(check_choice, choices=ENGINES),
+    "vectorize": check_vectorize,
     "seed": functools.partial(check_integer, minimum=0),
     "memory_limit": functools.partial(check_integer, minimum=1),
     "cache_dir": check_directory,
@@ -53,6 +63,7 @@ class Settings:
     relationship_decay: float
     stratify: bool
     engine: str
+    vectorize: bool | str
     seed: int
     memory_limit: int
     cache_dir: str | os.PathLike[str] | None

@@ -23,6 +23,13 @@ def _seeded() -> None:
     keras.utils.set_random_seed(0)
 
 
+needs_fast_engine = pytest.mark.skipif(
+    keras.config.backend() not in ("tensorflow", "jax"),
+    reason="is about the engines of TensorFlow and JAX",
+)
+needs_jax = pytest.mark.skipif(
+    keras.config.backend() != "jax", reason="is about the JAX backend"
+)
 needs_tensorflow = pytest.mark.skipif(
     keras.config.backend() != "tensorflow",
     reason="is about the TensorFlow backend",

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 import keras_amto
+from tests.conftest import needs_fast_engine
 from tests.conftest import needs_tensorflow
 from tests.data import digits
 from tests.networks import compiled
@@ -12,8 +13,7 @@ from tests.networks import everything
 from tests.networks import mlp
 
 ENGINES = pytest.mark.parametrize(
-    "engine",
-    ["portable", pytest.param("tensorflow", marks=needs_tensorflow)],
+    "engine", ["portable", pytest.param("auto", marks=needs_fast_engine)]
 )
 x, y = digits(120)
 
@@ -91,7 +91,6 @@ def test_with_one_task_and_one_round_the_average_is_the_master(engine):
         np.testing.assert_array_equal(one, other)
 
 
-@needs_tensorflow
 def test_the_average_normalises_as_numpy_would():
     model = trained("average", normalized, holdout_split=0.2)
     weights = model.get_weights()
@@ -109,11 +108,11 @@ def test_the_average_normalises_as_numpy_would():
     assert not np.allclose(weights[5], stale, rtol=1e-3)
 
 
-@needs_tensorflow
+@needs_fast_engine
 def test_the_engines_average_alike():
     one, other = (
         trained("ensemble", normalized, engine=engine, transfer="merge")
-        for engine in ("portable", "tensorflow")
+        for engine in ("portable", "auto")
     )
     for a, b in zip(
         one.finalists.products, other.finalists.products, strict=True
@@ -358,7 +357,6 @@ def own_loss():
     return OwnLoss()
 
 
-@needs_tensorflow
 def test_a_subclassed_network_makes_an_ensemble():
     model = trained("ensemble", lambda: own_step)
     assert model.predict(x, verbose=0).shape == (120, 10)
@@ -366,7 +364,6 @@ def test_a_subclassed_network_makes_an_ensemble():
     assert model.finalists.answer == "average"
 
 
-@needs_tensorflow
 def test_an_ensemble_whose_loss_keras_cannot_know_is_refused():
     with pytest.raises(ValueError, match="compute_loss"):
         trained("ensemble", lambda: own_loss)

@@ -10,8 +10,9 @@ PACKAGE = pathlib.Path(keras_amto.__file__).parent
 # From the roof to the ground: docs/design.md says what each is for.
 ROOMS = [
     "__main__", "cli", "__init__", "experiments", "report", "plots", "model",
-    "exporting", "compiling", "fit", "amto", "schedule", "backup", "callbacks",
-    "settings", "engines", "distribution", "tasks", "ledger", "statistics",
+    "exporting", "compiling", "fit", "ensembling", "amto", "schedule",
+    "backup", "callbacks", "settings", "engines", "distribution", "tasks",
+    "ledger", "statistics",
     "datasets", "algorithm", "optimizers", "applications", "arguments",
     "choices", "invocation", "version",
 ]  # fmt: skip

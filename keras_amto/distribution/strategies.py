@@ -98,11 +98,11 @@ def _current_strategy() -> Any:
 
 def placement_under(strategy: Any, num_tasks: int, engine: str) -> Placement:
     """Lays the tasks over the devices of what `resolve_strategy` returned."""
-    if engine == "portable":
+    if engine != "tensorflow":
         if strategy is not None:
             raise ValueError(
                 "A strategy places the graphs of the TensorFlow engine. "
-                f"Received: strategy={strategy!r} with the portable engine "
+                f"Received: strategy={strategy!r} with the {engine} engine "
                 f"(backend={keras.config.backend()!r}). "
                 "Expected: no strategy, or backend='tensorflow' without "
                 "run_eagerly and without engine='portable'."

@@ -7,6 +7,7 @@ from keras_amto.engines.augmentation import check_augment as check_augment
 from keras_amto.engines.building import build_metrics as build_metrics
 from keras_amto.engines.building import build_network as build_network
 from keras_amto.engines.building import refuse_misfit as refuse_misfit
+from keras_amto.engines.building import steps_eagerly as steps_eagerly
 from keras_amto.engines.building import symbolic as symbolic
 from keras_amto.engines.cloning import clone_network as clone_network
 from keras_amto.engines.compile_args import (
@@ -41,28 +42,60 @@ from keras_amto.engines.workers import WorkerFactory as WorkerFactory
 from keras_amto.engines.workers import default_seeds_from as default_seeds_from
 from keras_amto.tasks import IndexedData
 
-ENGINES = ("auto", "portable", "tensorflow")
+ENGINES = ("auto", "portable", "tensorflow", "jax")
+
+_PROGRAMS = {
+    "tensorflow": "in graphs of the TensorFlow backend",
+    "jax": "in programs that the JAX backend compiles",
+}
 
 
-def resolve_engine(name: str, eagerly: bool) -> str:
-    """Returns which engine trains, `"portable"` or `"tensorflow"`.
+def resolve_engine(
+    name: str, eagerly: bool, vectorize: bool | str = "auto"
+) -> str:
+    """Returns which engine trains: `"portable"`, `"tensorflow"` or `"jax"`.
 
-    `"auto"` is TensorFlow's on its backend, unless the model is compiled with
-    `run_eagerly=True`, and the portable one otherwise.
+    `"auto"` is the backend's own, unless the model is compiled with
+    `run_eagerly=True`, and the portable one where it has none.
 
     Raises:
-        ValueError: if the TensorFlow engine is asked for where it cannot run.
+        ValueError: if an engine, or `vectorize=True`, is asked for where it
+            cannot run.
     """
     backend = keras.config.backend()
-    can_trace = backend == "tensorflow" and not eagerly
-    if name == "tensorflow" and not can_trace:
+    fast = backend if backend in _PROGRAMS and not eagerly else "portable"
+    if name in _PROGRAMS and name != fast:
         raise ValueError(
-            "engine='tensorflow' trains in graphs of the TensorFlow backend. "
+            f"engine={name!r} trains {_PROGRAMS[name]}. "
             f"Received: backend={backend!r}, run_eagerly={eagerly}. "
-            "Expected: backend='tensorflow' and run_eagerly=False, or "
+            f"Expected: backend={name!r} and run_eagerly=False, or "
             "engine='portable'."
         )
-    return "tensorflow" if can_trace and name != "portable" else "portable"
+    engine = fast if name == "auto" else name
+    if engine == "jax":
+        _refuse_distribution()
+    elif vectorize is True:
+        raise ValueError(
+            "vectorize=True trains all networks at once by `jax.vmap`. "
+            f"Received: vectorize=True with the {engine} engine "
+            f"(backend={backend!r}, run_eagerly={eagerly}). "
+            "Expected: backend='jax' without run_eagerly and without "
+            "engine='portable', or vectorize='auto'."
+        )
+    return engine
+
+
+def _refuse_distribution() -> None:
+    distribution = keras.distribution.distribution()
+    if distribution is not None:
+        raise ValueError(
+            "`keras.distribution.set_distribution` lays one network over "
+            "devices, but AMTO lays a population over them: every network on "
+            "a device of its own. "
+            f"Received: distribution={distribution!r}. "
+            "Expected: keras.distribution.set_distribution(None), or "
+            "engine='portable'."
+        )
 
 
 def make_engine(
@@ -70,6 +103,7 @@ def make_engine(
     factory: WorkerFactory,
     sample: IndexedData,
     placement: Placement,
+    vectorize: bool | str = "auto",
 ) -> Engine:
     """Makes the engine of a name, given a small batch of the data."""
     # Imported here, and only here: an engine needs what others do not.
@@ -77,6 +111,10 @@ def make_engine(
         from keras_amto.engines.portable import PortableEngine
 
         return PortableEngine(factory, sample)
+    if name == "jax":
+        from keras_amto.engines.jax import JaxEngine
+
+        return JaxEngine(factory, sample, len(placement.tasks), vectorize)
     from keras_amto.engines.tensorflow import TensorFlowEngine
 
     return TensorFlowEngine(factory, sample, placement)

@@ -111,6 +111,22 @@ def nested_layers(layer: Any) -> Iterator[keras.Layer]:
         yield from nested_layers(inner)
 
 
+def steps_eagerly(
+    network: keras.Model, run_eagerly: bool, jit_compile: bool | str
+) -> bool:
+    """Says whether Keras would run the steps of a network uncompiled.
+
+    On JAX also without `jit_compile`, which `"auto"` is where no layer refuses
+    it; on TensorFlow steps are then graphs all the same.
+    """
+    if keras.config.backend() != "jax":
+        return run_eagerly
+    if jit_compile == "auto":
+        layers = nested_layers(network)
+        jit_compile = all(layer.supports_jit for layer in layers)
+    return run_eagerly or not jit_compile
+
+
 def answer(model: keras.Model, sample: Any) -> list[npt.NDArray[Any]]:
     """Returns what a model answers to the first sample of a batch."""
     x = keras.tree.map_structure(

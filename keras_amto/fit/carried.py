@@ -20,6 +20,7 @@ from keras_amto.engines import Replica
 from keras_amto.engines import innermost
 from keras_amto.engines import reset_optimizer
 from keras_amto.engines import resolve_engine
+from keras_amto.engines import steps_eagerly
 from keras_amto.fit.visible import VisibleNetwork
 from keras_amto.ledger import Finalists
 from keras_amto.settings import Settings
@@ -64,8 +65,12 @@ class Carried:
 
     @property
     def engine_name(self) -> str:
-        """`"portable"` or `"tensorflow"`: who trains."""
-        eagerly = bool(self.compile_args.get("run_eagerly"))
+        """`"portable"`, `"tensorflow"` or `"jax"`: who trains."""
+        eagerly = steps_eagerly(
+            self.network,
+            bool(self.compile_args.get("run_eagerly")),
+            self.compile_args.get("jit_compile", "auto"),
+        )
         return resolve_engine(self.settings.engine, eagerly)
 
     @property

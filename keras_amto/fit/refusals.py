@@ -69,12 +69,13 @@ def refuse_data(
     if looks == carried.looks:
         return
     with explained_misfit(sample, loss):
-        step(0, sample, np.arange(sample.size))
-    if validation is not None:
+        # Of the very set that trains: an engine may compile for its size.
+        step(0, plan.training_data, np.arange(sample.size))
+    if clean is not None and validation is not None:
         with explained_misfit(validation, loss, "`validation_data`"):
             refuse_misfit(carried.network, validation)
             batch = in_order(np.arange(validation.size), validation.size)
-            samples = EvaluationSet(validation, batch)
+            samples = EvaluationSet(clean.data, batch)
             job = EvaluationJob(0, run.replicas(0), samples)
             engine.evaluate([job], lambda _: None)
     carried.looks = looks

@@ -67,7 +67,11 @@ def new_engine(carried: Carried, sample: IndexedData) -> Engine:
     # not take numbers from a global generator.
     with default_seeds_from(carried.settings.seed, task=0):
         engine = make_engine(
-            carried.engine_name, factory, sample, carried.placement
+            carried.engine_name,
+            factory,
+            sample,
+            carried.placement,
+            carried.settings.vectorize,
         )
     fresh = engine.initial_replica(carried.network.get_weights())
     expected = [tuple(value.shape) for value in fresh.optimizer]

@@ -30,6 +30,10 @@ class VisibleNetwork:
         variables = (*self.network.weights, *self._optimizer_variables())
         values = (*replica.weights, *replica.optimizer)
         for variable, value in zip(variables, values, strict=True):
+            if keras.config.backend() == "jax":
+                # A variable holds the very array that it is given, and Keras
+                # gives it away in the next step of its own.
+                value = keras.ops.copy(value)
             variable.assign(value)
         self.replica = replica
 

@@ -22,12 +22,12 @@ from keras_amto.fit.events import KerasEvents
 from keras_amto.fit.fitting import RECORDS
 from tests.backup import training
 from tests.conftest import ROOT
-from tests.conftest import needs_tensorflow
+from tests.conftest import needs_fast_engine
 from tests.data import digits
 from tests.networks import compiled
 from tests.networks import mlp
 
-pytestmark = needs_tensorflow
+pytestmark = needs_fast_engine
 
 EPOCHS = 6
 STEPS = 12  # of an epoch

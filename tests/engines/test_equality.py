@@ -5,25 +5,36 @@ import numpy as np
 import pytest
 
 import keras_amto
+from tests.conftest import needs_fast_engine
 from tests.conftest import needs_tensorflow
 from tests.data import digits
 from tests.networks import compiled
 from tests.networks import everything
 from tests.networks import mlp
 
-pytestmark = needs_tensorflow
+pytestmark = needs_fast_engine
+
+BACKEND = keras.config.backend()
+# What has to equal the portable engine: arguments of `AMTOModel`.
+FAST = (
+    [{"engine": "jax", "vectorize": each} for each in (False, True)]
+    if BACKEND == "jax"
+    else [{"engine": BACKEND}]
+)
+fast = pytest.mark.parametrize(
+    "fast", FAST, ids=lambda each: "-".join(map(str, each.values()))
+)
 
 # Both engines run the same kernels in other orders of evaluation: equal to a
 # few units in the last place of float32, over some tens of steps.
 TOLERANCE = dict(rtol=1e-4, atol=1e-5)
 
 
-def train(engine, make_model, *, compile_args=None, fit_args=None, **settings):
+def train(make_model, *, compile_args=None, fit_args=None, **settings):
     keras.utils.set_random_seed(1)
     model = keras_amto.AMTOModel(
         make_model(),
         **(dict(num_tasks=3, transfer_interval=4, seed=5) | settings),
-        engine=engine,
     )
     compiled(model, **(compile_args() if compile_args else {}))
     x, y = digits(150)
@@ -68,6 +79,13 @@ def assert_equal_runs(one, other):
         )
 
 
+def assert_equals_the_oracle(fast, *args, **kwargs):
+    assert_equal_runs(
+        train(*args, **kwargs, engine="portable"),
+        train(*args, **kwargs, **fast),
+    )
+
+
 def two_outputs():
     return dict(
         loss=["sparse_categorical_crossentropy", "binary_crossentropy"],
@@ -76,24 +94,26 @@ def two_outputs():
     )
 
 
-def test_the_engines_agree_on_all_that_keeps_state():
-    def run(engine):
+@fast
+def test_the_engines_agree_on_all_that_keeps_state(fast):
+    def run(**settings):
         x, y = digits(150)
         keras.utils.set_random_seed(1)
         model = keras_amto.AMTOModel(
-            everything(), 3, transfer_interval=4, seed=5, engine=engine
+            everything(), 3, transfer_interval=4, seed=5, **settings
         )
         compiled(model, **two_outputs())
         with pytest.warns(UserWarning, match="several accuracies"):
             model.fit(x, [y, y % 2], batch_size=16, epochs=2, verbose=0)
         return model
 
-    one, other = run("portable"), run("tensorflow")
+    one, other = run(engine="portable"), run(**fast)
     assert any(record.accepted.any() for record in one.ledger)
     assert not all(record.accepted.all() for record in one.ledger)
     assert_equal_runs(one, other)
 
 
+@fast
 @pytest.mark.parametrize(
     "compile_args",
     [
@@ -112,14 +132,13 @@ def test_the_engines_agree_on_all_that_keeps_state():
     ],
     ids=["adam-ema", "schedule", "accumulation", "weighted"],
 )
-def test_the_engines_agree_on_optimizers(compile_args):
-    runs = [
-        train(engine, lambda: mlp(dropout=0.2), compile_args=compile_args)
-        for engine in ("portable", "tensorflow")
-    ]
-    assert_equal_runs(*runs)
+def test_the_engines_agree_on_optimizers(fast, compile_args):
+    assert_equals_the_oracle(
+        fast, lambda: mlp(dropout=0.2), compile_args=compile_args
+    )
 
 
+@fast
 @pytest.mark.parametrize(
     "fit_args",
     [
@@ -131,31 +150,24 @@ def test_the_engines_agree_on_optimizers(compile_args):
     ],
     ids=["sample-weight", "class-weight", "in-order", "freq", "one-batch"],
 )
-def test_the_engines_agree_on_ways_to_fit(fit_args):
-    runs = [
-        train(engine, mlp, fit_args=fit_args)
-        for engine in ("portable", "tensorflow")
-    ]
-    assert_equal_runs(*runs)
+def test_the_engines_agree_on_ways_to_fit(fast, fit_args):
+    assert_equals_the_oracle(fast, mlp, fit_args=fit_args)
 
 
+@needs_tensorflow  # on JAX everything is compiled by it
 def test_the_engines_agree_under_xla():
-    runs = [
-        train(
-            engine,
-            lambda: mlp(dropout=0.2),
-            compile_args=lambda: {"jit_compile": True},
-        )
-        for engine in ("portable", "tensorflow")
-    ]
-    assert_equal_runs(*runs)
+    assert_equals_the_oracle(
+        FAST[0],
+        lambda: mlp(dropout=0.2),
+        compile_args=lambda: {"jit_compile": True},
+    )
 
 
 def test_a_different_run_is_noticed():
-    one = train("tensorflow", mlp)
+    one = train(mlp, **FAST[0])
     other = train(
-        "tensorflow",
         mlp,
+        **FAST[0],
         compile_args=lambda: {"steps_per_execution": 1},
         fit_args=dict(sample_weight=np.linspace(0.9, 1.1, 150)),
     )
@@ -163,8 +175,8 @@ def test_a_different_run_is_noticed():
         assert_equal_runs(one, other)
 
 
-@pytest.mark.parametrize("engine", ["portable", "tensorflow"])
-def test_master_and_shadow_are_a_paired_trial(engine):
+@pytest.mark.parametrize("settings", [{"engine": "portable"}, *FAST], ids=str)
+def test_master_and_shadow_are_a_paired_trial(settings):
     """From the same weights, both train to the same weights: same batches,
     same dropout masks."""
     from keras_amto.distribution.placement import place
@@ -187,7 +199,11 @@ def test_master_and_shadow_are_a_paired_trial(engine):
         ),
     )
     made = make_engine(
-        engine, factory, data.batch(np.arange(8)), place(2, ["CPU:0"])
+        settings["engine"],
+        factory,
+        data.batch(np.arange(8)),
+        place(2, ["CPU:0"]),
+        settings.get("vectorize", "auto"),
     )
     replica = made.initial_replica(model.get_weights())
     outcomes = []

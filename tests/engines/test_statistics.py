@@ -8,17 +8,18 @@ from keras_amto.distribution.placement import place
 from keras_amto.engines import EvaluationJob
 from keras_amto.engines import WorkerFactory
 from keras_amto.engines import make_engine
+from keras_amto.engines import resolve_engine
 from keras_amto.tasks import EvaluationSet
 from keras_amto.tasks import IndexedData
 from keras_amto.tasks import in_order
 from keras_amto.tasks import read_data
-from tests.conftest import needs_tensorflow
+from tests.conftest import needs_fast_engine
 from tests.data import digits
 from tests.networks import everything
 
 ENGINES = pytest.mark.parametrize(
     "engine",
-    ["portable", pytest.param("tensorflow", marks=needs_tensorflow)],
+    ["portable", pytest.param("fast", marks=needs_fast_engine)],
 )
 
 
@@ -44,6 +45,8 @@ def made(engine, model, loss="sparse_categorical_crossentropy"):
     x, y = digits(8)
     sample = IndexedData(x, [y, y % 2] if isinstance(loss, list) else y)
     factory = WorkerFactory(model, None, arguments)
+    if engine == "fast":
+        engine = resolve_engine("auto", eagerly=False)
     return make_engine(engine, factory, sample, place(2, ["CPU:0"]))
 
 
@@ -132,7 +135,7 @@ def test_renormalisation_is_estimated_too(engine):
         np.testing.assert_allclose(found[name], mean, rtol=1e-4, atol=1e-6)
 
 
-@needs_tensorflow
+@needs_fast_engine
 def test_the_engines_estimate_alike_with_layers_that_draw():
     x, y = digits(50)
     model = keras.Sequential(
@@ -148,7 +151,7 @@ def test_the_engines_estimate_alike_with_layers_that_draw():
     one, other, shifted = (
         estimated(engine, model, IndexedData(x, y), batches, seed)
         for engine, seed in (
-            ("portable", 3), ("tensorflow", 3), ("tensorflow", 4)
+            ("portable", 3), ("fast", 3), ("fast", 4)
         )
     )  # fmt: skip
     for a, b in zip(one, other, strict=True):

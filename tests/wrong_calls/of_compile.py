@@ -129,6 +129,8 @@ ROWS = [
     ),
     Row(COMPILE.name, "run_eagerly", "with the TensorFlow engine", ValueError,
         _eager(engine="tensorflow")),
+    Row(COMPILE.name, "run_eagerly", "with vectorize=True", ValueError,
+        _eager(vectorize=True)),
     Row(COMPILE.name, "run_eagerly", "with a strategy", ValueError,
         _with_a_strategy),
 ]  # fmt: skip

@@ -63,6 +63,9 @@ _CONSTRUCTOR = AMTO_MODEL.rows(
         Case("labels", np.arange(3), TypeError),
     ),
     engine=choice(),
+    vectorize=values(
+        unknown="always", None_=None, a_number=2, a_list=["auto"], an_array=[1]
+    ),
     seed=integer(0, optional=True),
     relationship_decay=share(zero=False, one=True),
     strategy=(
