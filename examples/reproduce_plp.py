@@ -208,6 +208,21 @@ def path_of(options, *key):
     return options.output / "runs" / f"{'-'.join(map(str, key))}.json"
 
 
+def keep_settings(options):
+    """Writes what all runs have in common, or checks that it is the same."""
+    names = ("data", "width", "epochs", "batch_size")
+    settings = {name: getattr(options, name) for name in names}
+    path = options.output / "settings.json"
+    if not path.exists():
+        write_whole(path, json.dumps(settings).encode())
+    before = json.loads(path.read_text())
+    if before != settings:
+        raise SystemExit(
+            f"{options.output} holds runs of other settings. "
+            f"Received: {settings}. Expected: {before}, or another --output."
+        )
+
+
 def run_all(options):
     """Runs what is missing, some at a time; returns all results."""
     keys = list(
@@ -331,6 +346,7 @@ def main(arguments=None):
             path_of(options, *options.only), json.dumps(outcome).encode()
         )
         return []
+    keep_settings(options)
     results = run_all(options)
     lines = table(results)
     write_whole(options.output / "table.md", "\n".join(lines).encode())

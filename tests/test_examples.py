@@ -9,6 +9,7 @@ import keras
 import numpy as np
 import pytest
 
+from benchmarks import average
 from benchmarks import backup
 from benchmarks import data_on_disk
 from benchmarks import exactness
@@ -17,6 +18,7 @@ from benchmarks import replica_step
 from examples import keras_application
 from examples import quickstart_digits
 from examples import reproduce_paper
+from examples import reproduce_plp
 from tests.conftest import ROOT
 from tests.conftest import needs_tensorflow
 from tests.images import write_tree
@@ -273,3 +275,80 @@ def test_examples_have_the_header_of_keras_io(path: pathlib.Path):
         "Last modified",
         "Description",
     ]
+
+
+def test_the_cost_of_the_average_is_measured(capsys):
+    lines = average.main(["--network", "mlp", "--rounds", "2"])
+    _, _, row = lines
+    cells = [cell.strip() for cell in row.strip("|").split("|")]
+    share, weights, kept, peak = map(float, cells[3:])
+    assert 0 < share < 100
+    assert weights - 0.1 < kept < weights + 1
+    assert 0 <= peak < 20
+    assert lines[0] in capsys.readouterr().out
+
+
+def cifar_like(path):
+    stream = np.random.default_rng(0)
+    np.savez(
+        path,
+        x_train=stream.integers(0, 255, (40, 32, 32, 3), "uint8"),
+        y_train=np.arange(40) % 10,
+        x_test=stream.integers(0, 255, (20, 32, 32, 3), "uint8"),
+        y_test=np.arange(20) % 10,
+    )
+    return ["--data", str(path), "--width", "0.02", "--epochs", "2",
+            "--batch-size", "16", "--networks", "vgg16",
+            "--parts", "cyclic", "--seeds", "1"]  # fmt: skip
+
+
+@pytest.mark.slow
+def test_the_plp_experiment_goes_on_where_it_was_interrupted(
+    tmp_path, monkeypatch, capsys
+):
+    given = cifar_like(tmp_path / "cifar.npz")
+    whole = [*given, "--output", str(tmp_path / "whole")]
+    halved = [*given, "--output", str(tmp_path / "halved")]
+    for arm in reproduce_plp.ARMS:
+        reproduce_plp.main([*whole, "--only", "vgg16", "cyclic", arm, "0"])
+    expected = reproduce_plp.main(whole)  # where all runs are done
+    assert [line.split("|")[3].strip() for line in expected[2:]] == [
+        "sgd", "linear_prediction", "sgd_7_6"
+    ]  # fmt: skip
+    run = subprocess.run
+    calls = []
+
+    def interrupted(command, **kwargs):
+        calls.append(command)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return run(command, **kwargs)
+
+    monkeypatch.setattr(reproduce_plp.subprocess, "run", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        reproduce_plp.main(halved)
+    done = len(list((tmp_path / "halved" / "runs").iterdir()))
+    assert 1 <= done < 3
+    assert reproduce_plp.main(halved) == expected
+    assert (tmp_path / "halved" / "curves.png").stat().st_size > 0
+    with pytest.raises(SystemExit, match="other settings"):
+        reproduce_plp.main([*halved, "--epochs", "3"])
+
+
+def test_the_rate_of_plp_cycles_between_itself_and_its_double():
+    rate = reproduce_plp.CyclicRate(0.001, half_cycle=10)
+    steps = [0, 5, 10, 20, 30]
+    found = [float(rate(step)) for step in steps]
+    np.testing.assert_allclose(
+        found, [0.001, 0.0015, 0.002, 0.001, 0.002], rtol=1e-6
+    )
+    again = reproduce_plp.CyclicRate.from_config(rate.get_config())
+    assert float(again(5)) == found[1]
+
+
+def test_the_control_of_plp_has_seven_sixths_of_the_rate():
+    rates = [
+        reproduce_plp.make_optimizer(arm, "constant", 10).learning_rate
+        for arm in ("sgd", "sgd_7_6")
+    ]
+    np.testing.assert_allclose(float(rates[1]), 7 / 6 * float(rates[0]))
