@@ -92,7 +92,7 @@ def test_a_run_killed_while_the_winner_is_chosen_has_the_same_table(
 
     whole = trained("tensorflow")
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(events, "select_winner", killed)
+        patch.setattr(events, "make_answers", killed)
         trained("tensorflow", [keras_amto.PopulationBackup(tmp_path)])
     resumed = trained("tensorflow", [keras_amto.PopulationBackup(tmp_path)])
     assert resumed.finalists.to_json() == whole.finalists.to_json()

@@ -84,8 +84,9 @@ class Experiment:
         if self.train_size > limit:
             raise ValueError(
                 "The gross set leaves nothing to test on. Received: "
-                f"train_size={self.train_size} of {size} samples. "
-                f"Expected: at most {limit}."
+                f"train_size={self.train_size} of {size} samples, and "
+                f"development_split={self.development_split}. "
+                f"Expected: a train_size of at most {limit}."
             )
         # Raises if a part would be empty.
         split_tasks(

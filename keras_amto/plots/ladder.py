@@ -1,5 +1,6 @@
 """Accuracy against training steps: which way to spend the next hour."""
 
+import numbers
 from collections.abc import Mapping
 from typing import Any
 from typing import NamedTuple
@@ -39,6 +40,8 @@ def ladder_data(scores: Mapping[str, Mapping[float, Scores]]) -> Rungs:
             raise wrong_type("scores", by_cost, "a mapping", expected)
         for cost, by_seed in by_cost.items():
             check_scores({way: by_seed})
+            if not isinstance(cost, numbers.Real):
+                raise wrong_type("scores", cost, "a cost", expected)
             if not cost > 0:
                 raise wrong_value(
                     "scores", cost, "has a cost out of range", "costs above 0"

@@ -5,6 +5,9 @@ import functools
 import keras
 import numpy as np
 
+from keras_amto.applications import VGG16
+from keras_amto.applications import GoogLeNet
+from keras_amto.applications import ResNet18
 from keras_amto.applications import SqueezeNet
 from keras_amto.applications import image_classifier
 from keras_amto.applications import squeezenet
@@ -14,7 +17,7 @@ from tests.wrong_calls.kinds import choice
 from tests.wrong_calls.kinds import image_shape
 from tests.wrong_calls.kinds import instance
 from tests.wrong_calls.kinds import integer
-from tests.wrong_calls.kinds import name
+from tests.wrong_calls.kinds import name as name_of_model
 from tests.wrong_calls.kinds import path
 from tests.wrong_calls.kinds import text
 from tests.wrong_calls.kinds import types
@@ -27,6 +30,11 @@ _WEIGHTS = (
     *values(no_file="nonsense.h5", a_folder="."),
 )
 
+_ACTIVATION = (
+    *types(a_number=3, NaN=NAN, a_list=["softmax"]),
+    *values(unknown="nonsense", empty=""),
+)
+
 
 def input_of(*shape):
     return Made(functools.partial(keras.Input, shape))
@@ -36,6 +44,42 @@ SQUEEZENET = Callee(
     "applications.SqueezeNet",
     lambda _, **given: SqueezeNet(**({"input_shape": (64, 64, 3)} | given)),
 )
+
+
+def _images(name, make, minimum, *switches):
+    """A function of a network for small images, and its wrong calls."""
+    callee = Callee(f"applications.{name}", lambda _, **given: make(**given))
+    rows = callee.rows(
+        include_top=boolean(),
+        weights=(*_WEIGHTS, *values(by_name="imagenet")),
+        input_tensor=(
+            *instance(optional=True),
+            *values(
+                of_another_rank=input_of(64),
+                too_small=input_of(4, 4, 3),
+            ),
+        ),
+        input_shape=image_shape(minimum),
+        pooling=choice(optional=True),
+        classes=integer(1),
+        classifier_activation=_ACTIVATION,
+        name=name_of_model(),
+        width=(
+            *types(None_=None, text="1", a_list=[1.0], a_boolean=True),
+            *values(zero=0, negative=-1.0, NaN=NAN, infinite=float("inf")),
+        ),
+        **{switch: boolean() for switch in switches},
+    )
+    return callee, rows
+
+
+_SMALL = [
+    _images("ResNet18", ResNet18, 8),
+    _images("VGG16", VGG16, 32, "batch_normalization"),
+    _images(
+        "GoogLeNet", GoogLeNet, 16, "batch_normalization", "auxiliary_heads"
+    ),
+]
 PREPROCESS_INPUT = Callee(
     "applications.squeezenet.preprocess_input",
     lambda _, **given: squeezenet.preprocess_input(
@@ -52,8 +96,14 @@ IMAGE_CLASSIFIER = Callee(
     ),
 )
 
-CALLEES = [SQUEEZENET, PREPROCESS_INPUT, IMAGE_CLASSIFIER]
+CALLEES = [
+    SQUEEZENET,
+    PREPROCESS_INPUT,
+    IMAGE_CLASSIFIER,
+    *(callee for callee, _ in _SMALL),
+]
 ROWS = [
+    *(row for _, rows in _SMALL for row in rows),
     *SQUEEZENET.rows(
         include_top=boolean(),
         weights=(*_WEIGHTS, *values(by_name="imagenet")),
@@ -67,11 +117,8 @@ ROWS = [
         input_shape=image_shape(21),
         pooling=choice(optional=True),
         classes=integer(1),
-        classifier_activation=(
-            *types(a_number=3, NaN=NAN, a_list=["softmax"]),
-            *values(unknown="nonsense", empty=""),
-        ),
-        name=name(),
+        classifier_activation=_ACTIVATION,
+        name=name_of_model(),
         version=choice(),
     ),
     SQUEEZENET.row(

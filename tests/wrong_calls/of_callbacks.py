@@ -8,6 +8,7 @@ from tests.wrong_calls.kinds import boolean
 from tests.wrong_calls.kinds import choice
 from tests.wrong_calls.kinds import integer
 from tests.wrong_calls.kinds import path
+from tests.wrong_calls.kinds import share
 from tests.wrong_calls.kinds import text
 from tests.wrong_calls.kinds import types
 from tests.wrong_calls.kinds import values
@@ -28,6 +29,8 @@ ROWS = [
     *AMTO_CALLBACK.rows(
         patience=integer(1, optional=True),
         stop_when=choice(),
+        answer=choice(),
+        average_from=share(zero=True),
         min_delta=at_least_zero(),
         restore_best_weights=boolean(),
         selection_metric=(

@@ -57,6 +57,8 @@ _CONSTRUCTOR = AMTO_MODEL.rows(
     transfer_interval=integer(1),
     validation_split=share(zero=False),
     holdout_split=share(zero=True),
+    transfer=choice(),
+    acceptance=choice(),
     selection=choice(),
     stratify=(
         *boolean(),
@@ -90,6 +92,10 @@ _CONSTRUCTOR = AMTO_MODEL.rows(
     name=name(),
 )
 
+GET_ANSWER = Callee(
+    "AMTOModel.get_answer",
+    lambda model, **given: model.get_answer(**({"answer": "winner"} | given)),
+)
 GET_TASK_WEIGHTS = Callee(
     "AMTOModel.get_task_weights",
     lambda model, **given: model.get_task_weights(**({"task": 0} | given)),
@@ -117,9 +123,10 @@ def _zeros(dtype):
     return [np.zeros(shape, dtype) for shape in _SHAPES]
 
 
-CALLEES = [AMTO_MODEL, GET_TASK_WEIGHTS, SET_TASK_WEIGHTS, EXPORT]
+CALLEES = [AMTO_MODEL, GET_ANSWER, GET_TASK_WEIGHTS, SET_TASK_WEIGHTS, EXPORT]
 ROWS = [
     *_CONSTRUCTOR,
+    *GET_ANSWER.rows(answer=choice()),
     *GET_TASK_WEIGHTS.rows(task=_TASK),
     *SET_TASK_WEIGHTS.rows(
         task=_TASK,

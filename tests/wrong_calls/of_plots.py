@@ -70,6 +70,31 @@ def _rows(name, valid, **cases):
 
 _PAIRS = [
     _rows("comparison", {"scores": _SCORES}, scores=_SCORED, reference=text()),
+    _rows(
+        "ladder",
+        {"scores": {"full": {1: {0: 0.5}}}},
+        scores=(
+            *types(
+                a_number=3,
+                None_=None,
+                text="text",
+                a_list=[0.5],
+                of_lists={"full": [0.5]},
+                of_numbers={"full": {1: 0.5}},
+                in_words={"full": {1: {0: "0.5"}}},
+                by_numbers={3: {1: {0: 0.5}}},
+                at_costs_in_words={"full": {"one": {0: 0.5}}},
+            ),
+            *values(
+                empty={},
+                of_no_cost={"full": {}},
+                of_no_seed={"full": {1: {}}},
+                at_no_cost={"full": {0: {0: 0.5}}},
+                at_a_cost_that_is_NaN={"full": {NAN: {0: 0.5}}},
+                percent={"full": {1: {0: 96.5}}},
+            ),
+        ),
+    ),
     _rows("entropy", {"ledger": three_tasks()}, ledger=_OF_TWO),
     _rows("finalists", {"finalists": finalists()}, finalists=instance()),
     _rows(

@@ -38,6 +38,7 @@ EXEMPT = {
     "datasets.ImageSets": _RECORD,
     "distribution.Placement": _RECORD,
     "ledger.Finalists": _RECORD,
+    "ledger.Product": _RECORD,
     "ledger.Record": _RECORD,
     "ledger.Replay": _RECORD,
     "optimizers.LinearPrediction.apply(grads)": "the wrapped optimizer's",
@@ -52,6 +53,7 @@ EXEMPT = {
     "plots.FinalTable": _RECORD,
     "plots.Lanes": _RECORD,
     "plots.RelationshipMatrices": _RECORD,
+    "plots.Rungs": _RECORD,
     "plots.ValidationCurves": _RECORD,
 }
 
