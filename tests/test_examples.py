@@ -12,6 +12,7 @@ import pytest
 from benchmarks import average
 from benchmarks import backup
 from benchmarks import data_on_disk
+from benchmarks import diversity
 from benchmarks import exactness
 from benchmarks import linear_prediction
 from benchmarks import replica_step
@@ -23,6 +24,7 @@ from tests.conftest import ROOT
 from tests.conftest import needs_tensorflow
 from tests.images import write_tree
 from tests.placement.machines import free_port
+from tests.plots import runs
 
 pytestmark = needs_tensorflow
 
@@ -352,3 +354,16 @@ def test_the_control_of_plp_has_seven_sixths_of_the_rate():
         for arm in ("sgd", "sgd_7_6")
     ]
     np.testing.assert_allclose(float(rates[1]), 7 / 6 * float(rates[0]))
+
+
+def test_lineages_and_relationships_are_read_from_a_comparison(tmp_path):
+    for seed in (0, 1):
+        directory = tmp_path / f"amto-seed_{seed}"
+        directory.mkdir()
+        runs.three_tasks().save(directory / "ledger.jsonl")
+    assert diversity.founders(runs.three_tasks()) == [2, 1, 1]
+    row = diversity.main([str(tmp_path)])[-1]
+    cells = [cell.strip() for cell in row.strip("|").split("|")]
+    # Three of nine shadows; one founder from step 10 of 15 on.
+    assert cells[:5] == ["amto", "2", "33.3", "67", "1.00"]
+    assert 0 < float(cells[5]) < 100
