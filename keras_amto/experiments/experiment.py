@@ -92,7 +92,8 @@ class Experiment:
         if self.train_size > limit:
             raise ValueError(
                 "The gross set leaves nothing to test on. Received: "
-                f"train_size={self.train_size} of {size} samples. "
+                f"train_size={self.train_size} of {size} samples, "
+                f"development_split={share}. "
                 f"Expected: at most {limit}."
             )
         # Raises if a part would be empty.

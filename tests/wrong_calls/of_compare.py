@@ -11,6 +11,7 @@ from tests.networks import mlp
 from tests.wrong_calls.kinds import INFINITY
 from tests.wrong_calls.kinds import NAN
 from tests.wrong_calls.kinds import boolean
+from tests.wrong_calls.kinds import choice
 from tests.wrong_calls.kinds import instance
 from tests.wrong_calls.kinds import integer
 from tests.wrong_calls.kinds import path
@@ -50,7 +51,7 @@ def at(array, value):
     return changed
 
 
-_RESULT = Result(0, 0.9, 0.1, None, None, 1, 1.0)
+_RESULT = Result(0, 0.9, 0.1, None, None, 1, 1, 1.0)
 
 COMPARE = Callee("compare", _compare)
 TABLE_OF_ONE = Callee(
@@ -134,7 +135,7 @@ ROWS = [
             *values(empty=[], negative=[0, -1]),
         ),
         steps=integer(1),
-        num_tasks=integer(2),
+        num_tasks=integer(1),
         transfer_interval=integer(1),
         batch_size=integer(1),
         validation_split=(*share(zero=False), *values(of_nearly_all=0.999)),
@@ -147,6 +148,10 @@ ROWS = [
                 a_class=keras.optimizers.SGD,
             ),
             *values(unknown="nonsense", empty=""),
+        ),
+        schedule=choice(),
+        development_split=(
+            *share(zero=True), *values(of_no_sample=0.01, of_too_many=0.5)
         ),
         verbose=boolean(),
     ),

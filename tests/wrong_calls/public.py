@@ -38,6 +38,7 @@ EXEMPT = {
     "datasets.ImageSets": _RECORD,
     "distribution.Placement": _RECORD,
     "ledger.Finalists": _RECORD,
+    "ledger.Product": _RECORD,
     "ledger.Record": _RECORD,
     "ledger.Replay": _RECORD,
     "optimizers.LinearPrediction.apply(grads)": "the wrapped optimizer's",
@@ -53,6 +54,7 @@ EXEMPT = {
     "plots.Lanes": _RECORD,
     "plots.RelationshipMatrices": _RECORD,
     "plots.ValidationCurves": _RECORD,
+    "plots.Rungs": _RECORD,
 }
 
 
