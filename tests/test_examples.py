@@ -1,5 +1,6 @@
 """Examples and benchmarks, run small."""
 
+import csv
 import os
 import pathlib
 import subprocess
@@ -14,12 +15,15 @@ from benchmarks import backup
 from benchmarks import data_on_disk
 from benchmarks import diversity
 from benchmarks import exactness
+from benchmarks import ladder
 from benchmarks import linear_prediction
 from benchmarks import replica_step
+from benchmarks import tuning
 from examples import keras_application
 from examples import quickstart_digits
 from examples import reproduce_paper
 from examples import reproduce_plp
+from keras_amto.experiments.results import load_results
 from tests.conftest import ROOT
 from tests.conftest import needs_tensorflow
 from tests.images import write_tree
@@ -185,6 +189,105 @@ def test_the_benchmark_of_linear_prediction_prints_its_table(capsys):
     assert float(predicting) > 0
     assert float(cost.strip(" %")) > -100  # how much is for it to say
     assert capsys.readouterr().out.splitlines() == lines
+
+
+TINY = [
+    "--data", "digits", "--train-size", "100", "--transfer-interval", "2",
+    "--batch-size", "16",
+]  # fmt: skip
+
+
+@pytest.mark.slow
+def test_the_ladder_has_every_way_at_its_recorded_cost(tmp_path, capsys):
+    pytest.importorskip("matplotlib", reason="pictures need matplotlib")
+    arguments = [
+        "--output", str(tmp_path), "--tasks", "1", "2", *TINY, "--steps", "4",
+        "--seeds", "7,",
+    ]  # fmt: skip
+    lines = ladder.main(arguments)
+    assert capsys.readouterr().out.endswith("\n".join(lines) + "\n")
+    assert (tmp_path / "ladder.md").read_text().splitlines() == lines
+    assert lines[0] == "| way | 1 | 2 | 4 |"
+    with (tmp_path / "ladder.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    costs = {way: [] for way in ladder.WAYS}
+    for row in rows:
+        costs[row["way"]].append(row["cost"])
+        assert row["seed"] == "7"
+    assert costs == {
+        "full_long": ["1", "2", "4"],
+        "full_long_average": ["1", "2", "4"],
+        "full_ensemble": ["1", "2"],
+        "papa_all": ["2", "4"],
+        # One task is the conventional way.
+        "amto": ["1", "4"],
+        "amto_average": ["1", "4"],
+        "amto_merge_average": ["1", "4"],
+    }
+    accuracies = {(r["way"], r["cost"]): r["test_accuracy"] for r in rows}
+    # What is the same network was trained in two ways.
+    assert accuracies["full_long", "1"] == accuracies["full_ensemble", "1"]
+    amto = load_results(tmp_path / "tasks_2")["amto"][7]
+    assert float(accuracies["amto", "4"]) == amto.test_accuracy
+    content = (tmp_path / "ladder.png").read_bytes()
+    assert content.startswith(b"\x89PNG")
+
+    (tmp_path / "tasks_2" / "runs" / "papa_all-seed_7.json").unlink()
+    (tmp_path / "tasks_2" / "runs.csv").unlink()
+    assert ladder.main(arguments) == lines
+    printed = capsys.readouterr().out
+    assert "9 of 9 runs are done already" in printed
+    assert "6 of 7 runs are done already" in printed
+    assert (tmp_path / "ladder.png").read_bytes() == content
+
+
+def test_a_rung_of_the_ladder_is_a_mean_with_its_error():
+    scores = {
+        "full_long": {1.0: {0: 0.5, 1: 0.7}, 4.0: {0: 0.75}},
+        "amto": {4.0: {0: 0.5, 1: 0.5}},
+    }
+    assert ladder.table(scores) == [
+        "| way | 1 | 4 |",
+        "|---|---:|---:|",
+        "| full_long | 60.00 ± 10.00 | 75.00 |",
+        "| amto | - | 50.00 ± 0.00 |",
+    ]
+
+
+def test_the_ladder_ends_where_a_comparison_fails(tmp_path, capsys):
+    arguments = ["--output", str(tmp_path), "--steps", "0", "--seeds", "1"]
+    with pytest.raises(SystemExit) as end:
+        ladder.main(arguments)
+    assert end.value.code == 1
+    assert "`steps` is too small" in capsys.readouterr().err
+
+
+def test_tuning_tries_every_setting_on_development_seeds(tmp_path, capsys):
+    arguments = [
+        "--output", str(tmp_path), "--steps", "2", "4", "--learning-rates",
+        "0.05", "--schedules", "constant", "cosine", "--seeds", "100", *TINY,
+    ]  # fmt: skip
+    lines = tuning.main(arguments)
+    assert capsys.readouterr().out.endswith("\n".join(lines) + "\n")
+    rows = [[c.strip() for c in line.split("|")[1:-1]] for line in lines[2:]]
+    assert [row[:4] for row in rows] == [
+        ["0.05", schedule, steps, "1"]
+        for schedule in ("constant", "cosine")
+        for steps in ("2", "4")
+    ]
+    results = load_results(tmp_path / "cosine-0.05-4")
+    assert {arm: list(by_seed) for arm, by_seed in results.items()} == {
+        "full": [100],
+        "full_average": [100],
+    }
+    assert rows[-1][4:] == [
+        f"{100 * by_seed[100].test_accuracy:.2f}"
+        for by_seed in results.values()
+    ]
+    # A share of the digits was set apart for such seeds.
+    accuracy = 359 * results["full"][100].test_accuracy
+    assert accuracy == pytest.approx(round(accuracy))
+    assert tuning.main(arguments) == lines
 
 
 def test_the_benchmark_of_placement_prints_its_table():

@@ -42,6 +42,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--report-only", action="store_true",
         help="train nothing: write tables and pictures again from "
         "DIR")  # fmt: skip
+    # Of a process that another one starts; see `_run_each`.
+    add("--part", choices=("check", "training"), help=argparse.SUPPRESS)
     add("--data", default="digits", metavar="NAME_OR_PATH",
         help="digits, an .npz file with x and y, or what train takes: a folder "
         "of class folders or the name of a data set "
@@ -92,26 +94,31 @@ def run(options: argparse.Namespace) -> None:
     seeds = options.seeds
     if isinstance(seeds, int) and seeds > 1:
         seeds = list(range(seeds))
-    if options.report_only:
-        comparison = _summary(directory)
-    elif isinstance(seeds, list) and len(seeds) > 1:
-        _run_each(seeds, options)
-        comparison = _summary(directory)
-    else:
-        comparison = _run_here(options, directory)
-    print(f"\n{comparison}\n\n{directory / 'report.md'}")
-
-
-def _summary(directory: pathlib.Path) -> Any:
+    if options.part is not None:
+        _run_part(options)
+        return
+    if not options.report_only:
+        if isinstance(seeds, list) and len(seeds) > 1:
+            _run_each(seeds, options)
+        else:
+            _begin(options).finish(verbose=True)
     from keras_amto.experiments.summary import write_summary
 
-    return write_summary(directory)
+    print(f"\n{write_summary(directory)}\n\n{directory / 'report.md'}")
+
+
+def _run_part(options: argparse.Namespace) -> None:
+    """What a process does for another one, which writes the tables."""
+    work = _begin(options)
+    if options.part == "training":
+        work.finish(verbose=True)
 
 
 def _run_each(seeds: list[int], options: argparse.Namespace) -> None:
     """Runs every seed in a process of its own.
 
-    Backends keep some memory of every network that they have seen.
+    Backends keep some memory of every network that they have seen. This process
+    uses none: on a GPU it would take what the others need.
     """
     from keras_amto.arguments import check_integer
 
@@ -121,12 +128,15 @@ def _run_each(seeds: list[int], options: argparse.Namespace) -> None:
         threads = str(max(1, (os.cpu_count() or 1) // count))
         for name in ("TF_NUM_INTRAOP_THREADS", "OMP_NUM_THREADS"):
             environment.setdefault(name, threads)
+    command = [sys.executable, "-m", "keras_amto", *options.arguments]
+    _check(command)
 
     def run_one(seed: int) -> int:
-        command = [sys.executable, "-m", "keras_amto", *options.arguments]
         # Of an option that is given twice, the last counts.
-        command += ["--seeds", f"{seed},"]
-        return subprocess.run(command, env=environment, check=False).returncode
+        part = ["--seeds", f"{seed},", "--part", "training"]
+        return subprocess.run(
+            [*command, *part], env=environment, check=False
+        ).returncode
 
     with concurrent.futures.ThreadPoolExecutor(count) as executor:
         statuses = list(executor.map(run_one, seeds))
@@ -138,8 +148,24 @@ def _run_each(seeds: list[int], options: argparse.Namespace) -> None:
         )
 
 
-def _run_here(options: argparse.Namespace, directory: pathlib.Path) -> Any:
-    from keras_amto.experiments.compare import compare
+def _check(command: list[str]) -> None:
+    """Raises what is wrong with a command, once and not for every seed."""
+    process = subprocess.run(
+        [*command, "--part", "check"],
+        check=False,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    if process.returncode:
+        *before, last = process.stderr.splitlines() or [""]
+        told, mark, message = last.partition("keras_amto compare: ")
+        if told or not mark:  # no mistake of the user's
+            print(*before, sep="\n", file=sys.stderr)
+        raise RuntimeError(message or last)
+
+
+def _begin(options: argparse.Namespace) -> Any:
+    from keras_amto.experiments.compare import begin
     from keras_amto.experiments.data import load_arrays
     from keras_amto.experiments.networks import make_network
     from keras_amto.optimizers.named import named_optimizer
@@ -150,7 +176,7 @@ def _run_here(options: argparse.Namespace, directory: pathlib.Path) -> Any:
         "transfer_interval", "batch_size", "validation_split",
         "holdout_split", "schedule", "development_split",
     )  # fmt: skip
-    return compare(
+    return begin(
         lambda: make_network(
             options.network,
             data.x.shape[1:],
@@ -159,7 +185,8 @@ def _run_here(options: argparse.Namespace, directory: pathlib.Path) -> Any:
             data.x.dtype,
         ),
         *data,
-        directory,
+        options.output,
+        test_data=None,
         optimizer=named_optimizer(
             options.optimizer, options.learning_rate, options.momentum
         ),

@@ -1,5 +1,6 @@
 """`keras_amto.compare`: every arm on every seed, resumable."""
 
+import dataclasses
 import json
 import os
 import pathlib
@@ -106,9 +107,88 @@ def compare(
     keras_amto.compare(make_network, x, y, "comparison", train_size=1000)
     ```
     """
-    # Imported here: `import keras_amto` imports nothing beyond Keras.
-    from keras_amto.experiments.progress import ComparisonProgress
+    arguments.check_boolean("verbose", verbose)
+    work = begin(
+        network,
+        x,
+        y,
+        output,
+        train_size=train_size,
+        test_data=test_data,
+        arms=arms,
+        seeds=seeds,
+        optimizer=optimizer,
+        steps=steps,
+        num_tasks=num_tasks,
+        transfer_interval=transfer_interval,
+        batch_size=batch_size,
+        validation_split=validation_split,
+        holdout_split=holdout_split,
+        schedule=schedule,
+        development_split=development_split,
+    )
+    work.finish(verbose)
+    return write_summary(work.directory)
 
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Work:
+    """What a comparison has yet to do.
+
+    Attributes:
+        experiment: An `Experiment`.
+        directory: Path of the results.
+        wanted: Integer, how many results were asked for.
+        missing: List of those that are not there, as pairs of seed and arm.
+    """
+
+    experiment: Experiment
+    directory: pathlib.Path
+    wanted: int
+    missing: list[tuple[int, str]]
+
+    def finish(self, verbose: bool) -> None:
+        """Trains what is missing, and writes each result."""
+        # Imported here: `import keras_amto` imports nothing beyond Keras.
+        from keras_amto.experiments.progress import ComparisonProgress
+
+        done = self.wanted - len(self.missing)
+        with ComparisonProgress(self.wanted, done, verbose) as progress:
+            for seed in dict.fromkeys(seed for seed, _ in self.missing):
+                sets = self.experiment.data(seed)
+                for arm in [a for other, a in self.missing if other == seed]:
+                    progress.begin_run(arm, seed)
+                    repetition = Repetition(
+                        self.experiment,
+                        seed,
+                        arm,
+                        *sets,
+                        self.directory,
+                        progress.show_step,
+                    )
+                    result = ARMS[arm].run(repetition)
+                    save_result(self.directory, arm, result)
+                    progress.end_run(result)
+                repetition.forget()
+
+
+def begin(
+    network: Any,
+    x: Any,
+    y: Any,
+    output: Any,
+    *,
+    train_size: Any,
+    test_data: Any,
+    arms: Any,
+    seeds: Any,
+    optimizer: Any,
+    **settings: Any,
+) -> Work:
+    """Checks the arguments of `compare`, and writes the settings.
+
+    Nothing is written before everything was checked, and nothing is trained.
+    """
     if train_size is None and test_data is None:
         raise ValueError(
             "There is nothing to test on. Received: neither `train_size` nor "
@@ -116,7 +196,6 @@ def compare(
         )
     wanted = [(seed, arm) for seed in _seeds(seeds) for arm in _arms(arms)]
     directory = pathlib.Path(arguments.check_path("output", output))
-    arguments.check_boolean("verbose", verbose)
     samples = check_samples(x, y)
     import_scipy_stats()  # needed only when everything is trained
     if optimizer is None:
@@ -126,33 +205,13 @@ def compare(
         samples=samples,
         test=None if test_data is None else _test_samples(test_data),
         train_size=len(x) if train_size is None else train_size,
-        steps=steps,
-        num_tasks=num_tasks,
-        transfer_interval=transfer_interval,
-        batch_size=batch_size,
-        validation_split=validation_split,
-        holdout_split=holdout_split,
         optimizer=check_optimizer(optimizer),
-        schedule=schedule,
-        development_split=development_split,
+        **settings,
     )
     _identify(directory, experiment)  # the first to write
     results = load_results(directory)
     missing = [(s, arm) for s, arm in wanted if s not in results.get(arm, ())]
-    done = len(wanted) - len(missing)
-    with ComparisonProgress(len(wanted), done, verbose) as progress:
-        for seed in dict.fromkeys(seed for seed, _ in missing):
-            sets = experiment.data(seed)
-            for arm in [arm for other, arm in missing if other == seed]:
-                progress.begin_run(arm, seed)
-                repetition = Repetition(
-                    experiment, seed, arm, *sets, directory, progress.show_step
-                )
-                result = ARMS[arm].run(repetition)
-                save_result(directory, arm, result)
-                progress.end_run(result)
-            repetition.forget()
-    return write_summary(directory)
+    return Work(experiment, directory, len(wanted), missing)
 
 
 def _seeds(seeds: Any) -> list[int]:

@@ -15,6 +15,7 @@ from keras_amto.arguments import check_integer
 from keras_amto.arguments import check_no_arguments
 from keras_amto.arguments import check_share
 from keras_amto.arguments import wrong_type
+from keras_amto.arguments import wrong_value
 from keras_amto.engines import build_network
 from keras_amto.engines import refuse_misfit
 from keras_amto.engines import symbolic
@@ -78,15 +79,22 @@ class Experiment:
             "development_split", self.development_split, zero=True
         )
         object.__setattr__(self, "development_split", share)
+        if share > 0 and not len(self._development):
+            raise wrong_value(
+                "development_split",
+                share,
+                f"leaves none of {len(self.samples.x)} samples",
+                "a share of one sample at least, or 0",
+            )
         size = len(self.samples.x)
         limit = size if self.test is not None else size - 1
         limit -= len(self._development)
         if self.train_size > limit:
             raise ValueError(
                 "The gross set leaves nothing to test on. Received: "
-                f"train_size={self.train_size} of {size} samples, and "
-                f"development_split={self.development_split}. "
-                f"Expected: a train_size of at most {limit}."
+                f"train_size={self.train_size} of {size} samples, "
+                f"development_split={share}. "
+                f"Expected: at most {limit}."
             )
         # Raises if a part would be empty.
         split_tasks(
@@ -98,18 +106,16 @@ class Experiment:
         order = np.random.default_rng(seed).permutation(len(self.samples.x))
         is_development = np.isin(order, self._development)
         if seed >= DEVELOPMENT_SEEDS and len(self._development):
-            test = order[is_development]
             gross = order[~is_development][: self.train_size]
-        else:
-            gross = order[: self.train_size]
-            test = order[self.train_size :]
-            test = test[~is_development[self.train_size :]]
-        sets = (
-            LabelledArrays(self.samples.x[part], self.samples.y[part])
-            for part in (gross, test)
-        )
-        gross_set, rest = sets
-        return gross_set, rest if self.test is None else self.test
+            return self._part(gross), self._part(order[is_development])
+        gross, rest = np.split(order, [self.train_size])
+        if self.test is not None:
+            return self._part(gross), self.test
+        rest = rest[~is_development[self.train_size :]]
+        return self._part(gross), self._part(rest)
+
+    def _part(self, indices: Array) -> LabelledArrays:
+        return LabelledArrays(self.samples.x[indices], self.samples.y[indices])
 
     @property
     def _development(self) -> Array:

@@ -93,11 +93,9 @@ def load_results(directory: pathlib.Path) -> dict[str, dict[int, Result]]:
     found: dict[str, dict[int, Result]] = {}
     table = directory / "runs.csv"
     if table.exists():
-        with open(table, encoding="utf-8", newline="") as file:
-            for line in csv.DictReader(file):
-                arm = line.pop("arm")
-                result = _read(table, partial(_of_text, line))
-                found.setdefault(arm, {})[result.seed] = result
+        for line in _lines(table):
+            result = _read(table, partial(_of_text, line))
+            found.setdefault(line["arm"], {})[result.seed] = result
     for arm in ARMS:
         for path in (directory / "runs").glob(f"{arm}-seed_*.json"):
             result = _read(path, partial(_of_json, path))
@@ -107,15 +105,31 @@ def load_results(directory: pathlib.Path) -> dict[str, dict[int, Result]]:
     }
 
 
+def _lines(table: pathlib.Path) -> list[dict[str, str]]:
+    names = ["arm", *(field.name for field in dataclasses.fields(Result))]
+    try:
+        with open(table, encoding="utf-8", newline="") as file:
+            reader = csv.DictReader(file, strict=True)
+            if reader.fieldnames != names:
+                problem = f"its columns are {reader.fieldnames}, not {names}"
+                raise ValueError(problem)
+            return list(reader)
+    except (ValueError, csv.Error) as error:
+        raise _damaged(table, error) from error
+
+
 def _read(path: pathlib.Path, values: Callable[[], dict[str, Any]]) -> Result:
     try:
         return Result(**values())
     except (ValueError, TypeError) as error:
-        raise ValueError(
-            f"A result is damaged: {error}. Received: {str(path)!r}. "
-            "Expected: what an earlier comparison wrote; remove the file to "
-            "run this again."
-        ) from error
+        raise _damaged(path, error) from error
+
+
+def _damaged(path: pathlib.Path, error: Exception) -> ValueError:
+    return ValueError(
+        f"A result is damaged: {error}. Received: {str(path)!r}. Expected: "
+        "what an earlier comparison wrote; remove the file to run this again."
+    )
 
 
 def _of_json(path: pathlib.Path) -> dict[str, Any]:
@@ -125,10 +139,15 @@ def _of_json(path: pathlib.Path) -> dict[str, Any]:
 
 def _of_text(line: dict[str, str]) -> dict[str, Any]:
     """The fields of a result from a line of CSV."""
-    whole = ("seed", "training_steps", "sequential_steps")
+    if None in line or None in line.values():
+        raise ValueError("a line of another length than the first")
     return {
-        name: int(text) if name in whole else float(text) if text else None
-        for name, text in line.items()
+        field.name: None
+        if not line[field.name] and field.name.startswith("validation")
+        else int(line[field.name])
+        if field.type is int
+        else float(line[field.name])
+        for field in dataclasses.fields(Result)
     }
 
 

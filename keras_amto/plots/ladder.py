@@ -1,5 +1,6 @@
 """Accuracy against training steps: which way to spend the next hour."""
 
+import math
 import numbers
 from collections.abc import Mapping
 from typing import Any
@@ -12,6 +13,8 @@ from keras_amto.plots.comparison import check_scores
 from keras_amto.statistics import Scores
 from keras_amto.statistics import Summary
 from keras_amto.statistics import summarise
+
+_COSTS = "costs that are numbers above 0, and finite"
 
 
 class Rungs(NamedTuple):
@@ -41,10 +44,10 @@ def ladder_data(scores: Mapping[str, Mapping[float, Scores]]) -> Rungs:
         for cost, by_seed in by_cost.items():
             check_scores({way: by_seed})
             if not isinstance(cost, numbers.Real):
-                raise wrong_type("scores", cost, "a cost", expected)
-            if not cost > 0:
+                raise wrong_type("scores", cost, "a number", _COSTS)
+            if not 0 < cost < math.inf:
                 raise wrong_value(
-                    "scores", cost, "has a cost out of range", "costs above 0"
+                    "scores", cost, "have a cost out of range", _COSTS
                 )
         rungs = {cost: by_cost[cost] for cost in sorted(by_cost)}
         ways[way] = {cost: each for cost, each in rungs.items() if each}

@@ -57,21 +57,34 @@ def test_every_arm_has_every_seed(whole):
     output, comparison = whole
     assert list(comparison) == list(ARMS)
     assert all(list(results) == [0] for results in comparison.values())
-    assert len((output / "runs.csv").read_text().splitlines()) == 12
-    assert len(json.loads((output / "runs.json").read_text())) == 11
+    assert len((output / "runs.csv").read_text().splitlines()) == 1 + len(ARMS)
+    assert len(json.loads((output / "runs.json").read_text())) == len(ARMS)
     assert not list((output / "unfinished").iterdir())
+
+
+# Of 12 steps each, and two tasks: all steps, and those in a row.
+COSTS = {
+    "sto": (12, 12), "sto_average": (12, 12), "full": (12, 12),
+    "full_average": (12, 12), "full_long": (48, 48),
+    "full_long_average": (48, 48), "full_batch": (48, 12),
+    "full_ensemble": (24, 12), "papa_all": (48, 12), "papa": (48, 12),
+    "best_of_k": (48, 12), "soup": (24, 12), "ensemble": (24, 12),
+    "amto": (48, 12), "amto_average": (48, 12), "amto_ensemble": (48, 12),
+    "amto_merge": (48, 12), "amto_merge_average": (48, 12),
+    "amto_merge_ensemble": (48, 12), "amto_clean": (48, 12),
+    "amto_clean_average": (48, 12), "amto_clean_ensemble": (48, 12),
+    "amto_uniform": (48, 12), "amto_holdout": (48, 12), "plp": (12, 12),
+    "sgd_7_6": (12, 12), "amto_plp": (48, 12),
+}  # fmt: skip
 
 
 def test_costs_are_counted_in_steps_of_all_networks(whole):
     _, comparison = whole
     steps = {
-        arm: results[0].training_steps for arm, results in comparison.items()
+        arm: (results[0].training_steps, results[0].sequential_steps)
+        for arm, results in comparison.items()
     }
-    assert steps == {
-        "sto": 12, "full": 12, "best_of_k": 48, "soup": 24, "ensemble": 24,
-        "amto": 48, "amto_uniform": 48, "amto_holdout": 48, "plp": 12,
-        "sgd_7_6": 12, "amto_plp": 48,
-    }  # fmt: skip
+    assert steps == COSTS
     assert all(
         result.seconds > 0
         for results in comparison.values()
@@ -86,7 +99,10 @@ def test_a_figure_of_selection_stands_where_something_was_selected(whole):
         for arm, results in comparison.items()
         if results[0].validation_accuracy is None
     }
-    assert without == {"full", "soup", "ensemble"}
+    assert without == {
+        "full", "full_average", "full_long", "full_long_average", "full_batch",
+        "full_ensemble", "papa_all", "papa", "soup", "ensemble",
+    }  # fmt: skip
 
 
 def test_the_report_has_table_pictures_and_settings(whole):
@@ -251,8 +267,9 @@ def test_killed_halfway_it_finishes_with_the_same_table(tmp_path):
     )
     killed = tmp_path / "killed"
     for wanted in (
-        # Among the independent runs, and among the arms.
+        # Among the independent runs, the answers and the arms.
         killed / "unfinished" / "seed_0-run_2.npz",
+        killed / "unfinished" / "seed_0-amto_merge.json",
         killed / "runs" / "amto_uniform-seed_0.json",
     ):
         process = subprocess.Popen(
@@ -267,12 +284,12 @@ def test_killed_halfway_it_finishes_with_the_same_table(tmp_path):
         os.kill(process.pid, signal.SIGKILL)
         process.wait()
     done = len(list((killed / "runs").glob("*.json")))
-    assert done < 11
+    assert done < len(ARMS)
     process = subprocess.run(
         command(killed), check=True, cwd=ROOT, capture_output=True, text=True
     )
-    assert f"{done} of 11 runs are done already" in process.stdout
-    assert len(results(killed)) == 11
+    assert f"{done} of {len(ARMS)} runs are done already" in process.stdout
+    assert len(results(killed)) == len(ARMS)
     assert results(killed) == results(tmp_path / "whole")
 
 
@@ -298,15 +315,16 @@ def test_every_arm_runs_on_another_backend(tmp_path):
     assert done == {f"{arm}-seed_0" for arm in ARMS}
 
 
-def test_the_command_shows_progress_and_the_table(tmp_path, capsys):
+def test_the_command_shows_progress_and_the_table(tmp_path, capfd):
     arguments = [
         *COMMAND[3:], "--arms", "full", "--seeds", "0,5",
         "--output", str(tmp_path),
     ]  # fmt: skip
     assert main(arguments) == 0
-    printed = capsys.readouterr().out
-    assert "[1/2] seed 0 full: test accuracy" in printed
-    assert "| full | 2 |" in printed
+    printed = capfd.readouterr().out
+    for seed in (0, 5):
+        assert f"[1/1] seed {seed} full: test accuracy" in printed
+    assert printed.count("| full | 2 |") == printed.count("| full |") == 1
     table = (tmp_path / "report.md").read_text()
     (tmp_path / "report.md").unlink()
     assert main(["compare", "--report-only", "--output", str(tmp_path)]) == 0

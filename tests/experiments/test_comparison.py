@@ -13,18 +13,19 @@ def test_the_table_has_means_errors_and_paired_differences():
         {
             "sto": {0: result(0, 0.5), 1: result(1, 0.7)},
             "amto": {
-                0: result(0, 0.6, validation_accuracy=1.0),
-                1: result(1, 0.8, validation_accuracy=0.5),
+                0: result(0, 0.6, validation_accuracy=1.0, seconds=6.0),
+                1: result(1, 0.8, validation_accuracy=0.5, training_steps=40),
             },
         }
     )
     head, _, sto, amto = comparison.table().splitlines()
     assert [cell.strip() for cell in sto.split("|")[1:-1]] == [
         "sto", "2", "60.00", "10.00", "-", "-", "-", "-", "-", "10", "2.0",
+        "2.0",
     ]  # fmt: skip
     assert [cell.strip() for cell in amto.split("|")[1:-1]] == [
         "amto", "2", "70.00", "10.00", "+10.00", "+10.00 to +10.00",
-        "0.500", "-", "75.00", "10", "2.0",
+        "0.500", "-", "75.00", "25", "4.0", "3.2",
     ]  # fmt: skip
     assert head.count("|") == sto.count("|")
 

@@ -2,6 +2,7 @@
 
 import pytest
 
+from keras_amto.experiments.comparison import Comparison
 from keras_amto.experiments.results import Result
 from keras_amto.experiments.results import load_results
 from keras_amto.experiments.results import save_result
@@ -16,6 +17,7 @@ def result(seed=0, accuracy=0.5, **changes):
         validation_accuracy=None,
         validation_loss=None,
         training_steps=10,
+        sequential_steps=10,
         seconds=2.0,
     )
     return Result(**(values | changes))
@@ -53,4 +55,47 @@ def test_a_damaged_result_is_named(tmp_path):
     (path,) = (tmp_path / "runs").iterdir()
     path.write_text('{"seed": 0')
     with pytest.raises(ValueError, match=r"sto-seed_0\.json"):
+        load_results(tmp_path)
+
+
+def test_steps_side_by_side_take_the_time_of_those_in_a_row():
+    assert result(seconds=8.0).parallel_seconds == 8.0
+    apart = result(seconds=8.0, training_steps=40)
+    assert apart.parallel_seconds == 2.0
+
+
+TABLE = Comparison(
+    {
+        "sto": {0: result(validation_loss=0.25), 100: result(100, 0.1 + 0.2)},
+        "full": {0: result()},
+    }
+)
+
+
+def test_a_table_holds_results_that_have_no_file_of_their_own(tmp_path):
+    (tmp_path / "runs.csv").write_text(TABLE.to_csv())
+    assert load_results(tmp_path) == dict(TABLE)
+    newer = result(0, 0.75)
+    save_result(tmp_path, "sto", newer)
+    assert load_results(tmp_path)["sto"] == {0: newer, 100: TABLE["sto"][100]}
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("sto,0,0.5", "sto,0,half"),
+        ("sto,0,", "sto,,"),
+        ("sto,0,0.5,", "sto,0,,"),
+        ("sto,0,0.5,", "sto,0,"),
+        ("sto,0,0.5,", "sto,0,0.5,1,"),
+        ("arm,", "way,"),
+        (",sequential_steps", ""),
+        ("full,0,0.5", 'full,0,"0.5'),
+    ],
+)
+def test_a_damaged_table_is_named(tmp_path, old, new):
+    text = TABLE.to_csv()
+    assert text.count(old) == 1
+    (tmp_path / "runs.csv").write_text(text.replace(old, new))
+    with pytest.raises(ValueError, match=r"A result is damaged.*runs\.csv"):
         load_results(tmp_path)

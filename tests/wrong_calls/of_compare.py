@@ -151,8 +151,7 @@ ROWS = [
         ),
         schedule=choice(),
         development_split=(
-            *share(zero=True),
-            *values(that_leaves_nothing_to_test_on=0.9),
+            *share(zero=True), *values(of_no_sample=0.01, of_too_many=0.5)
         ),
         verbose=boolean(),
     ),

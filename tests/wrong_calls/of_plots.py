@@ -5,6 +5,7 @@ from keras_amto import plots
 from tests.plots.runs import finalists
 from tests.plots.runs import one_task
 from tests.plots.runs import three_tasks
+from tests.wrong_calls.kinds import INFINITY
 from tests.wrong_calls.kinds import NAN
 from tests.wrong_calls.kinds import boolean
 from tests.wrong_calls.kinds import instance
@@ -42,6 +43,30 @@ _SCORED = (
         negative={"sto": {0: -0.1}},
     ),
 )
+_AT_A_COST = (
+    *types(
+        a_number=3,
+        None_=None,
+        text="text",
+        a_list=[0.5],
+        of_numbers={"sto": 0.5},
+        without_a_cost={"sto": {0: 0.5}},
+        of_lists={"sto": {1: [0.5]}},
+        in_words={"sto": {1: {0: "0.5"}}},
+        by_words={"sto": {"one": {0: 0.5}}},
+        by_numbers={3: {1: {0: 0.5}}},
+    ),
+    *values(
+        empty={},
+        of_no_cost={"sto": {}},
+        of_no_seed={"sto": {1: {}}},
+        NaN={"sto": {1: {0: NAN}}},
+        percent={"sto": {1: {0: 96.5}}},
+        at_no_cost={"sto": {0: {0: 0.5}}},
+        at_a_cost_that_is_NaN={"sto": {NAN: {0: 0.5}}},
+        at_an_infinite_cost={"sto": {INFINITY: {0: 0.5}}},
+    ),
+)
 _ROUNDS = (
     *types(
         a_number=3,
@@ -70,31 +95,7 @@ def _rows(name, valid, **cases):
 
 _PAIRS = [
     _rows("comparison", {"scores": _SCORES}, scores=_SCORED, reference=text()),
-    _rows(
-        "ladder",
-        {"scores": {"full": {1: {0: 0.5}}}},
-        scores=(
-            *types(
-                a_number=3,
-                None_=None,
-                text="text",
-                a_list=[0.5],
-                of_lists={"full": [0.5]},
-                of_numbers={"full": {1: 0.5}},
-                in_words={"full": {1: {0: "0.5"}}},
-                by_numbers={3: {1: {0: 0.5}}},
-                at_costs_in_words={"full": {"one": {0: 0.5}}},
-            ),
-            *values(
-                empty={},
-                of_no_cost={"full": {}},
-                of_no_seed={"full": {1: {}}},
-                at_no_cost={"full": {0: {0: 0.5}}},
-                at_a_cost_that_is_NaN={"full": {NAN: {0: 0.5}}},
-                percent={"full": {1: {0: 96.5}}},
-            ),
-        ),
-    ),
+    _rows("ladder", {"scores": {"sto": {1: {0: 0.5}}}}, scores=_AT_A_COST),
     _rows("entropy", {"ledger": three_tasks()}, ledger=_OF_TWO),
     _rows("finalists", {"finalists": finalists()}, finalists=instance()),
     _rows(
