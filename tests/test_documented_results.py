@@ -1,14 +1,12 @@
 """docs/results.md says what docs/results/*.csv holds."""
 
-import csv
 import itertools
 import re
 
 import pytest
 
-from keras_amto.experiments.arms import ARMS
 from keras_amto.experiments.comparison import Comparison
-from keras_amto.experiments.results import Result
+from keras_amto.experiments.results import read_table
 from keras_amto.statistics import difference
 from keras_amto.statistics import p_text
 from tests.conftest import ROOT
@@ -18,17 +16,7 @@ PAGE = (ROOT / "docs" / "results.md").read_text("utf-8")
 
 
 def read(path):
-    def number(text):
-        return float(text) if text else None
-
-    found = {}
-    with path.open(encoding="utf-8", newline="") as file:
-        for line in csv.DictReader(file):
-            arm, seed = line.pop("arm"), int(line.pop("seed"))
-            figures = {name: number(text) for name, text in line.items()}
-            figures["training_steps"] = int(line["training_steps"])
-            found.setdefault(arm, {})[seed] = Result(seed, **figures)
-    return Comparison({arm: found[arm] for arm in ARMS if arm in found})
+    return Comparison(read_table(path))
 
 
 def section_of(path):

@@ -90,12 +90,8 @@ def load_results(directory: pathlib.Path) -> dict[str, dict[int, Result]]:
 
     Raises a ValueError if a file is damaged.
     """
-    found: dict[str, dict[int, Result]] = {}
     table = directory / "runs.csv"
-    if table.exists():
-        for line in _lines(table):
-            result = _read(table, partial(_of_text, line))
-            found.setdefault(line["arm"], {})[result.seed] = result
+    found = read_table(table) if table.exists() else {}
     for arm in ARMS:
         for path in (directory / "runs").glob(f"{arm}-seed_*.json"):
             result = _read(path, partial(_of_json, path))
@@ -103,6 +99,15 @@ def load_results(directory: pathlib.Path) -> dict[str, dict[int, Result]]:
     return {
         arm: dict(sorted(found[arm].items())) for arm in ARMS if arm in found
     }
+
+
+def read_table(path: pathlib.Path) -> dict[str, dict[int, Result]]:
+    """Returns the results in a CSV file, by arm and seed."""
+    found: dict[str, dict[int, Result]] = {}
+    for line in _lines(path):
+        result = _read(path, partial(_of_text, line))
+        found.setdefault(line["arm"], {})[result.seed] = result
+    return {arm: found[arm] for arm in ARMS if arm in found}
 
 
 def _lines(table: pathlib.Path) -> list[dict[str, str]]:
