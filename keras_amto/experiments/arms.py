@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
@@ -103,7 +104,9 @@ def _full_long(repetition: Repetition, product: str) -> Result:
 
 
 def _full_batch(repetition: Repetition) -> Result:
-    times = _networks(repetition)
+    # No batch is larger than the gross set.
+    passes = len(repetition.gross.x) / repetition.experiment.batch_size
+    times = min(_networks(repetition), math.ceil(passes))
     trained = repetition.train_on_everything(batches=times)
     cost = repetition.cost(times, trained.seconds)
     return repetition.test(trained.weights[0], *cost)
