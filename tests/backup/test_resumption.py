@@ -172,7 +172,7 @@ def test_a_run_that_is_killed_as_it_ends_comes_to_the_same(
     backup = keras_amto.PopulationBackup(tmp_path)
     with monkeypatch.context() as context, pytest.raises(Killed):
         if choosing:
-            context.setattr(events, "select_winner", kill)
+            context.setattr(events, "make_answers", kill)
         train(backup, KillAtEnd())
     assert train(backup) == expected
 
