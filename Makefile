@@ -46,7 +46,7 @@ JAX_TESTS := tests/engines/test_equality.py tests/engines/test_jax.py \
 	tests/engines/test_statistics.py \
 	$(RESUMPTION)::test_a_run_continues_exactly \
 	$(RESUMPTION)::test_a_sigterm_at_any_moment_of_an_execution_is_not_lost \
-	$(RESUMPTION)::test_killed_processes_end_with_the_uninterrupted_result
+	"$(RESUMPTION)::test_killed_processes_end_with_the_uninterrupted_result[merge]"
 
 test-jax: $(VENV)/ready
 	KERAS_BACKEND=jax \
