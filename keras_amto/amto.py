@@ -34,7 +34,6 @@ from keras_amto.algorithm import donor_probabilities
 from keras_amto.algorithm import draw_donors
 from keras_amto.algorithm import initial_patience
 from keras_amto.algorithm import initial_relationships
-from keras_amto.algorithm import merge
 from keras_amto.algorithm import random_stream
 from keras_amto.algorithm import update_patience
 from keras_amto.algorithm import update_relationships
@@ -45,7 +44,9 @@ from keras_amto.engines import OnProgress
 from keras_amto.engines import Replica
 from keras_amto.engines import TaskState
 from keras_amto.engines import TrainingJob
+from keras_amto.engines import add_replicas
 from keras_amto.engines import mean_logs
+from keras_amto.engines import merge_replicas
 from keras_amto.ledger import Record
 from keras_amto.schedule import Execution
 from keras_amto.tasks import EvaluationSet
@@ -349,9 +350,9 @@ def merged(
     Their statistics of batch normalisation are those of the first batches that
     they will train on.
     """
-    masters = [problem.engine.on_host(master) for master in run.masters]
+    masters = list(map(problem.engine.on_host, run.masters))
     means = [
-        merge_replicas([masters[donor], masters[task]])
+        merge_replicas(problem.engine, [masters[donor], masters[task]])
         for task, donor in enumerate(donors)
     ]
     jobs = [
@@ -370,14 +371,6 @@ def merged(
     ]
     outcomes = problem.engine.estimate_statistics(jobs, lambda _: None)
     return tuple(replica for (replica,) in outcomes)
-
-
-def merge_replicas(replicas: Sequence[Replica]) -> Replica:
-    """Returns the mean of replicas on the host; counters are the first's."""
-    return Replica(
-        merge([replica.weights for replica in replicas]),
-        merge([replica.optimizer for replica in replicas]),
-    )
 
 
 def train(
@@ -521,8 +514,7 @@ def average(
     """Returns the running mean with these masters, where they count."""
     if run.average_start is None or run.step <= run.average_start:
         return run.average
-    hosts = map(problem.engine.on_host, masters)
-    return run.average.add([replica.weights for replica in hosts])
+    return add_replicas(problem.engine, run.average, masters)
 
 
 def _losses(logs: Sequence[tuple[Logs, ...]], index: int) -> FloatArray:

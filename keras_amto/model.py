@@ -374,7 +374,11 @@ class AMTOModel(keras.Model):
         args["optimizer"] = self.optimizer  # with loss scaling, where needed
         carried.compile(args)
         # The same optimizer, so that `best_model` can be trained on its own.
-        self.best_model.compile(**copies | {"optimizer": self.optimizer})
+        carried.network.compile(**copies | {"optimizer": self.optimizer})
+        if self.best_model is not carried.network:  # an ensemble
+            ensemble: Any = self.best_model
+            ensemble.compile(**clone_compile_args(args))
+            self._answer_with(ensemble, ensemble.optimizer)
 
     def get_compile_config(self) -> dict[str, Any]:
         """Returns the arguments of `compile`. Called by Keras as it saves."""
@@ -517,23 +521,25 @@ class AMTOModel(keras.Model):
                 0 if carried.run is None else carried.run.step,
                 files,
             )
-            self._answer_with(carried.network, carried.compile_args)
-            run_fit(plan, self, carried, given, verbose)
-        ensemble = carried.answers and carried.answers.ensemble
-        if ensemble is not None:
-            self._answer_with(ensemble, {"optimizer": ensemble.optimizer})
+            self._answer_with(
+                carried.network, carried.compile_args["optimizer"]
+            )
+            try:
+                run_fit(plan, self, carried, given, verbose)
+            finally:
+                # Also where this `fit` was refused and nothing has changed.
+                ensemble = carried.answers and carried.answers.ensemble
+                if ensemble is not None:
+                    self._answer_with(ensemble, ensemble.optimizer)
         return self.history
 
-    def _answer_with(
-        self, network: keras.Model, compile_args: Mapping[str, Any]
-    ) -> None:
+    def _answer_with(self, network: keras.Model, optimizer: Any) -> None:
         """Lets another network answer for this model, and be saved with it."""
-        if network is self._best_model:
-            return
-        # Past Keras' tracking, which takes up layers and never lets one go.
-        self._layers[:] = [network]
-        self.__dict__["_best_model"] = network
-        self.optimizer = compile_args["optimizer"]
+        if network is not self._best_model:
+            # Past Keras' tracking, which takes up layers and lets none go.
+            self._layers[:] = [network]
+            self.__dict__["_best_model"] = network
+        self.optimizer = optimizer
 
     def call(self, inputs: Any, training: Any = None, mask: Any = None) -> Any:
         """Calls the winner."""

@@ -436,3 +436,12 @@ def test_no_average_is_kept_unless_it_is_wanted():
     assert run.average.networks
     assert amto.begin(run).average == amto.EMPTY_MEAN
     assert amto.begin(run).average_start is None
+
+
+def test_a_master_that_is_not_finite_counts_in_no_average():
+    start = dataclasses.replace(first(3), average_start=0, step=1)
+    masters = first(3, [NAN, 1, 3]).masters
+    mean = amto.average(start, problem(3), masters)
+    assert (mean.networks, mean.arrays[0]) == (2, 2.0)
+    all_bad = first(2, [NAN, INF]).masters
+    assert amto.average(start, problem(2), all_bad) == start.average

@@ -50,7 +50,12 @@ def trained(
     keras.utils.set_random_seed(0)
     stop = {
         name: settings.pop(name)
-        for name in ("patience", "average_from", "max_steps")
+        for name in (
+            "patience",
+            "average_from",
+            "max_steps",
+            "restore_best_weights",
+        )
         if name in settings
     }
     model = keras_amto.AMTOModel(
@@ -484,3 +489,88 @@ def test_merging_and_clean_acceptance_are_saved_with_the_model(
     model.save(tmp_path / "model.keras")
     config = keras.models.load_model(tmp_path / "model.keras").get_config()
     assert (config["transfer"], config["acceptance"]) == ("merge", "holdout")
+
+
+class Poison(keras_amto.callbacks.RoundCallback):
+    """Makes the network of task 0 diverge in the middle of training."""
+
+    def on_round_end(self, round, record):
+        if round == 3:
+            weights = self.model.get_task_weights(0)
+            self.model.set_task_weights(0, [w * np.nan for w in weights])
+
+
+class Stay(keras_amto.callbacks.RoundCallback):
+    """Makes it diverge in every round, also in the last."""
+
+    def on_round_end(self, round, record):
+        weights = self.model.get_task_weights(0)
+        self.model.set_task_weights(0, [w * np.nan for w in weights])
+
+
+@ENGINES
+def test_a_merging_task_that_has_diverged_is_healed_by_a_donor(engine):
+    model = trained(
+        "winner", callbacks=[Poison()], transfer="merge", engine=engine
+    )
+    assert not np.isfinite(model.ledger[4].master_losses[0])
+    assert model.ledger[4].accepted[0]
+    for task in range(3):
+        for weight in model.get_task_weights(task):
+            assert np.isfinite(weight).all()
+
+
+@ENGINES
+def test_a_task_that_has_diverged_does_not_spoil_the_average(engine):
+    model = trained(
+        "average", callbacks=[Stay()], average_from=0.0, engine=engine
+    )
+    for weight in model.get_weights():
+        assert np.isfinite(weight).all()
+
+
+def test_an_ensemble_goes_without_a_candidate_that_has_diverged():
+    with pytest.warns(UserWarning, match="goes without"):
+        model = trained(
+            "ensemble", callbacks=[Stay()], restore_best_weights=False
+        )
+    assert model.finalists.products[-1].networks == 2
+    assert np.isfinite(model.predict(x, verbose=0)).all()
+
+
+def test_a_refused_fit_leaves_the_ensemble_where_it_was():
+    model = trained("ensemble")
+    expected = model.predict(x, verbose=0)
+    for refused in (dict(x=x[:, :5], y=y), dict(x=x, y=y + 50)):
+        with pytest.raises(ValueError, match="Received"):
+            model.fit(**refused, verbose=0)
+        np.testing.assert_array_equal(model.predict(x, verbose=0), expected)
+    model.fit(x, y, epochs=0, verbose=0)  # which changes nothing either
+    np.testing.assert_array_equal(model.predict(x, verbose=0), expected)
+    assert model.get_answer("average").built
+
+
+def test_an_interrupted_fit_answers_with_the_network_it_has_come_to():
+    model = trained("ensemble")
+
+    def interrupt(epoch, logs):
+        raise KeyboardInterrupt
+
+    stop = keras.callbacks.LambdaCallback(on_epoch_end=interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(x, y, verbose=0, callbacks=[stop])
+    assert len(model.weights) == len(mlp().weights)
+
+
+def test_compiling_again_compiles_the_network_and_the_ensemble():
+    model = trained("ensemble")
+    expected = model.predict(x, verbose=0)
+    top = keras.metrics.SparseTopKCategoricalAccuracy(3, name="top")
+    compiled(model, optimizer="adam", metrics=["accuracy", top])
+    found = model.evaluate(x, y, verbose=0, return_dict=True)
+    assert set(found) == {"loss", "accuracy", "top"}
+    np.testing.assert_array_equal(model.predict(x, verbose=0), expected)
+    model.fit(x, y, batch_size=16, verbose=0)
+    assert set(model.evaluate(x, y, verbose=0, return_dict=True)) == set(found)
+    assert isinstance(model.optimizer, keras.optimizers.Adam)
+    assert len(model.weights) == len(mlp().weights)

@@ -155,29 +155,25 @@ class Device:
     ) -> tuple[Replica, ...]:
         """Does one job, and reports 0 until it is done, then 1."""
         samples = job.samples
-        where = positions(self.workers[0].model)
-        if where:
-            workers = self._load(job.replicas)
-            seeds = evaluation_seeds(self.seeds, samples.seed)
-            for index in range(len(workers)):
-                self._seeds[index].assign(seeds)
-                self._seen[index].assign(0.0)
-            self._loaded = [None] * len(self.workers)
-            self._run(
-                "estimate",
-                workers,
-                samples.data,
-                samples.batches,
-                lambda _: on_progress(0),
-            )
-            job = job._replace(
-                replicas=tuple(
-                    with_statistics(replica, self._current(index), where)
-                    for index, replica in enumerate(job.replicas)
-                )
-            )
+        workers = self._load(job.replicas)
+        seeds = evaluation_seeds(self.seeds, samples.seed)
+        for index in range(len(workers)):
+            self._seeds[index].assign(seeds)
+            self._seen[index].assign(0.0)
+        self._loaded = [None] * len(self.workers)
+        self._run(
+            "estimate",
+            workers,
+            samples.data,
+            samples.batches,
+            lambda _: on_progress(0),
+        )
         on_progress(1)
-        return job.replicas
+        where = positions(self.workers[0].model)
+        return tuple(
+            with_statistics(replica, self._current(index), where)
+            for index, replica in enumerate(job.replicas)
+        )
 
     def trace(
         self,

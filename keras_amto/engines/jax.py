@@ -22,6 +22,7 @@ from keras_amto.engines.jax_population import Population
 from keras_amto.engines.jax_state import Row
 from keras_amto.engines.jax_state import Values
 from keras_amto.engines.jax_steps import Steps
+from keras_amto.engines.normalization import one_by_one
 from keras_amto.engines.normalization import positions
 from keras_amto.engines.normalization import with_statistics
 from keras_amto.engines.records import EvaluationJob
@@ -155,17 +156,7 @@ class JaxEngine(Engine):
     def estimate_statistics(
         self, jobs: Sequence[EvaluationJob], on_progress: OnProgress
     ) -> list[tuple[Replica, ...]]:
-        outcomes = []
-        for done, job in enumerate(jobs):
-            tick = functools.partial(on_progress, done)
-            outcomes.append(
-                tuple(
-                    self._estimate(replica, job.samples, tick)
-                    for replica in job.replicas
-                )
-            )
-            on_progress(done + 1)
-        return outcomes
+        return one_by_one(jobs, self._estimate, on_progress)
 
     def _estimate(
         self,

@@ -5,7 +5,9 @@ that it was made of, so the average of their statistics does not describe them.
 """
 
 import contextlib
+import functools
 import inspect
+from collections.abc import Callable
 from collections.abc import Iterator
 from collections.abc import Sequence
 from typing import Any
@@ -13,7 +15,10 @@ from typing import Any
 import keras
 
 from keras_amto.engines.building import nested_layers
+from keras_amto.engines.records import EvaluationJob
+from keras_amto.engines.records import OnProgress
 from keras_amto.engines.records import Replica
+from keras_amto.tasks import EvaluationSet
 
 _STATISTICS = (
     "moving_mean", "moving_variance", "moving_stddev", "renorm_mean",
@@ -64,6 +69,22 @@ def estimate_on(model: keras.Model, batch: Any, seen: Any) -> Any:
         else:
             model(x)
     return total
+
+
+def one_by_one(
+    jobs: Sequence[EvaluationJob],
+    estimate: Callable[[Replica, EvaluationSet, Callable[[], None]], Replica],
+    on_progress: OnProgress,
+) -> list[tuple[Replica, ...]]:
+    """Estimates replicas in turns, as `Engine.estimate_statistics` promises."""
+    outcomes = []
+    for done, job in enumerate(jobs):
+        tick = functools.partial(on_progress, done)
+        outcomes.append(
+            tuple(estimate(each, job.samples, tick) for each in job.replicas)
+        )
+        on_progress(done + 1)
+    return outcomes
 
 
 def with_statistics(

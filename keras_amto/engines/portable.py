@@ -11,6 +11,7 @@ import numpy as np
 from keras_amto.engines.augmentation import Augmentation
 from keras_amto.engines.engine import Engine
 from keras_amto.engines.normalization import estimate_on
+from keras_amto.engines.normalization import one_by_one
 from keras_amto.engines.normalization import positions
 from keras_amto.engines.normalization import with_statistics
 from keras_amto.engines.records import EvaluationJob
@@ -103,16 +104,7 @@ class PortableEngine(Engine):
     def estimate_statistics(
         self, jobs: Sequence[EvaluationJob], on_progress: OnProgress
     ) -> list[tuple[Replica, ...]]:
-        outcomes = []
-        for done, job in enumerate(jobs):
-            tick = functools.partial(on_progress, done)
-            outcomes.append(
-                tuple(
-                    self._estimate(r, job.samples, tick) for r in job.replicas
-                )
-            )
-            on_progress(done + 1)
-        return outcomes
+        return one_by_one(jobs, self._estimate, on_progress)
 
     def finalize(self, replica: Replica) -> Replica:
         self._load(replica)

@@ -14,6 +14,7 @@ from keras_amto.distribution.placement import HOST
 from keras_amto.engines.device import Device
 from keras_amto.engines.engine import Engine
 from keras_amto.engines.moving import Mover
+from keras_amto.engines.normalization import positions
 from keras_amto.engines.program import HostData
 from keras_amto.engines.records import EvaluationJob
 from keras_amto.engines.records import Logs
@@ -114,6 +115,10 @@ class TensorFlowEngine(Engine):
     def estimate_statistics(
         self, jobs: Sequence[EvaluationJob], on_progress: OnProgress
     ) -> list[tuple[Replica, ...]]:
+        if not positions(self._worker.model):
+            on_progress(len(jobs))
+            return [job.replicas for job in jobs]
+
         def work(part: Part, report: OnProgress) -> tuple[Replica, ...]:
             return part.device.estimate_statistics(part.job, report)
 

@@ -1,13 +1,13 @@
 """What a `fit` ends with: the winner, the average, the ensemble."""
 
 import dataclasses
+import warnings
 from typing import Any
 
 import keras
 import numpy as np
 
 from keras_amto.amto import RunState
-from keras_amto.amto import merge_replicas
 from keras_amto.arguments import check_choice
 from keras_amto.callbacks import AMTOCallback
 from keras_amto.choices import ANSWERS
@@ -17,6 +17,8 @@ from keras_amto.engines import OnProgress
 from keras_amto.engines import Replica
 from keras_amto.engines import clone_compile_args
 from keras_amto.engines import clone_network
+from keras_amto.engines import is_finite
+from keras_amto.engines import merge_replicas
 from keras_amto.ensembling import ensemble_of
 from keras_amto.fit.carried import Carried
 from keras_amto.fit.plan import FitPlan
@@ -77,7 +79,8 @@ def make_answers(
 ) -> tuple[Answers, Finalists]:
     """Selects the winner, and makes what else `AMTOCallback.answer` wants."""
     best = run.best if settings.restore_best_weights else run.masters
-    candidates = tuple(engine.finalize(replica) for replica in best)
+    # On this machine: others may be gone when somebody asks for an answer.
+    candidates = tuple(engine.on_host(engine.finalize(each)) for each in best)
     average = None
     if settings.answer != "winner":
         average = _average(plan, engine, run, tick)
@@ -90,6 +93,7 @@ def make_answers(
         return Answers(winner, winner), finalists
     if settings.answer == "average" and average is not None:
         return Answers(average, winner, average), finalists
+    candidates = _finite(candidates)
     ensemble = make_ensemble(carried, candidates)
     finalists = _with_ensemble(plan, ensemble, len(candidates), finalists, tick)
     return Answers(winner, winner, average, candidates, ensemble), finalists
@@ -134,6 +138,19 @@ def make_network(carried: Carried, replica: Replica) -> keras.Model:
     return network
 
 
+def _finite(candidates: tuple[Replica, ...]) -> tuple[Replica, ...]:
+    """The candidates without those that would make every answer NaN."""
+    finite = tuple(filter(is_finite, candidates)) or candidates
+    if len(finite) < len(candidates):
+        warnings.warn(
+            f"{len(candidates) - len(finite)} of {len(candidates)} candidates "
+            "have weights that are not finite, and the ensemble goes without "
+            "them.",
+            stacklevel=2,
+        )
+    return finite
+
+
 def _average(
     plan: FitPlan, engine: Engine, run: RunState, tick: OnProgress
 ) -> Replica:
@@ -142,7 +159,7 @@ def _average(
     Its optimizer is the mean of those of the last masters, and so are its
     weights where training has ended before that part.
     """
-    average = merge_replicas([engine.on_host(m) for m in run.masters])
+    average = merge_replicas(engine, run.masters)
     if run.average.networks:
         arrays = zip(run.average.arrays, average.weights, strict=True)
         average = average._replace(

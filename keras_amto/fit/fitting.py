@@ -110,6 +110,8 @@ def run_fit(
         keeps_copies=cluster is not None and cluster.keep_copies,
     )
     model.stop_training = False
+    # From here on networks change: what was answered is no answer of now.
+    answers_before, carried.answers = carried.answers, None
     try:
         with contextlib.ExitStack() as stack:
             if events.watch is not None:
@@ -141,7 +143,7 @@ def run_fit(
                     events.problem = plan.problem(engine, settings.min_delta)
                     run = events.restore(copy)
             callbacks.on_train_end(events.epoch_logs)
-            carried.answers = events.answers
+            carried.answers = events.answers or answers_before
             if events.answers is not None and given.overrides_winner:
                 carried.visible.load(events.answers.network)
     finally:
