@@ -51,6 +51,21 @@ def equal(number):
         yield run(connect([each.address for each in servers]))
 
 
+def merged(number):
+    """Merges and averages on servers alone, of which one is killed."""
+    with machines(number) as servers:
+        addresses = [each.address for each in servers]
+        cluster = connect(addresses, use_controller=False)
+        model = training.make_model(cluster, transfer="merge")
+        lose = Disturb(5, 0.05, servers[0].kill)
+        training.train(model, [training.average("ensemble"), lose])
+        average = model.get_answer("average").get_weights()
+        yield {
+            "average": training.digest(average),
+            "ledger": [record.to_json() for record in model.ledger],
+        }
+
+
 def servers_alone(number):
     """Trains on so many servers, and not on this machine."""
     with machines(number) as servers:
@@ -218,7 +233,7 @@ RESOLVERS = {
     "Kubernetes": _kubernetes,
 }
 SCENARIOS = [
-    equal, servers_alone, killed, silent, none_left, without_copies,
+    equal, merged, servers_alone, killed, silent, none_left, without_copies,
     built_before, with_tables, between_fits, before_first_step,
     controllers_change, resolved,
 ]  # fmt: skip

@@ -74,6 +74,22 @@ def test_machines_change_no_bit(tmp_path, straight, servers):
         assert f"/task:{server}/" in outcome["placement"]
 
 
+def test_merged_networks_and_their_average_change_no_bit(tmp_path):
+    """Also where a server is killed and the other goes on."""
+    path = tmp_path / "one.json"
+    subprocess.run(
+        [sys.executable, "-m", "tests.placement.training", str(path), "1",
+         "--merge"],
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+    )  # fmt: skip
+    expected = json.loads(path.read_text())["1"]
+    (outcome,) = control(tmp_path, "merged", 2)
+    assert outcome["ledger"] == expected["ledger"]
+    assert outcome["average"] == expected["winner"]
+
+
 def test_the_controller_need_not_train(tmp_path, straight):
     (outcome,) = control(tmp_path, "servers_alone", 2)
     assert without(outcome, "placement") == straight
