@@ -15,6 +15,7 @@ from benchmarks import backup
 from benchmarks import data_on_disk
 from benchmarks import diversity
 from benchmarks import exactness
+from benchmarks import feeding
 from benchmarks import ladder
 from benchmarks import linear_prediction
 from benchmarks import replica_step
@@ -288,6 +289,14 @@ def test_tuning_tries_every_setting_on_development_seeds(tmp_path, capsys):
     accuracy = 359 * results["full"][100].test_accuracy
     assert accuracy == pytest.approx(round(accuracy))
     assert tuning.main(arguments) == lines
+
+
+def test_the_benchmark_of_feeding_measures_steps_and_batches():
+    arguments = ["--width", "8", "--milliseconds", "2", "--rounds", "1"]
+    cells = feeding.main(arguments)[-1].split("|")[1:-1]
+    steps, batches, both, ratio = map(float, cells)
+    assert batches > 2 and both > 2  # that long `augment` sleeps
+    assert steps > 0 and ratio > 0
 
 
 def test_the_benchmark_of_placement_prints_its_table():

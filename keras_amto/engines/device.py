@@ -7,13 +7,15 @@ import tensorflow as tf
 
 from keras_amto.distribution.placement import HOST
 from keras_amto.distribution.placement import host_of
+from keras_amto.distribution.placement import is_accelerator
 from keras_amto.engines.augmentation import Augmentation
 from keras_amto.engines.normalization import positions
 from keras_amto.engines.normalization import with_statistics
-from keras_amto.engines.program import HostData
+from keras_amto.engines.program import DataTensors
 from keras_amto.engines.program import Program
 from keras_amto.engines.program import any_length
 from keras_amto.engines.program import trace_step
+from keras_amto.engines.read_ahead import one_ahead
 from keras_amto.engines.records import EvaluationJob
 from keras_amto.engines.records import Logs
 from keras_amto.engines.records import OnProgress
@@ -29,6 +31,13 @@ from keras_amto.engines.workers import WorkerFactory
 from keras_amto.engines.workers import evaluation_seeds
 from keras_amto.tasks import BatchWindow
 from keras_amto.tasks import IndexedData
+
+#: Bytes of a set that an accelerator keeps beside networks and activations.
+_MOST_ON_ACCELERATOR = 2**30
+# TensorFlow gathers others on the CPU alone (of int32, it keeps all there).
+_GATHERED_ON_ACCELERATORS = {
+    "bfloat16", "bool", "float16", "float32", "float64", "int64",
+}  # fmt: skip
 
 
 class Device:
@@ -46,7 +55,7 @@ class Device:
         num_workers: int,
         factory: WorkerFactory,
         sample: IndexedData,
-        data: HostData,
+        data: DataTensors,
     ) -> None:
         self._name = name
         self._host = host_of(name)
@@ -190,8 +199,10 @@ class Device:
         for kind, needed in (("train", data), (on_samples, samples)):
             if needed is not None:
                 # What they look like, without sending any.
-                tensors = self._data.tensors(needed.sample(1), HOST)
-                self._program(kind, workers, tensors)
+                here = keras.tree.map_structure(lambda _: HOST, needed.arrays)
+                tensors = self._data.tensors(needed.sample(1), here)
+                places = self._places(kind, needed)
+                self._program(kind, workers, tensors, places)
 
     def _current(self, index: int) -> Replica:
         """The replica that a worker holds."""
@@ -219,23 +230,49 @@ class Device:
     ) -> tuple[Logs, ...]:
         logs: Any = ()
         done = 0
-        # What steps leave stays in variables, from one part to the next.
+        places = self._places(kind, data)
         parts = data.parts(batches)
-        if self._host != HOST and data.is_in_memory:
-            # Another machine gets them once, however they lie here.
+        if not data.is_in_memory:
+            parts = one_ahead(parts)
+        elif set(keras.tree.flatten(places)) != {HOST}:
+            # Another machine or an accelerator gets them once, however they
+            # lie here.
             parts = iter([(data, batches)])
+        # What steps leave stays in variables, from one part to the next.
         for part, window in parts:
-            tensors = self._data.tensors(part, self._host)
-            program = self._program(kind, workers, tensors)
+            tensors = self._data.tensors(part, places)
+            program = self._program(kind, workers, tensors, places)
             logs = program(tensors, window, counting_from(done, on_progress))
             done += len(window)
         return tuple(map(as_logs, logs))
 
+    def _places(self, kind: str, data: IndexedData) -> Any:
+        """Where the arrays of a set lie, and are gathered.
+
+        An accelerator keeps what it has room for. What is augmented stays on
+        the host, which does that while the accelerator trains.
+        """
+        augments = kind == "train" and self._augmentation.function is not None
+        keeps = (
+            is_accelerator(self._name)
+            and not augments
+            and data.is_in_memory
+            and data.num_bytes <= _MOST_ON_ACCELERATOR
+        )
+        return keras.tree.map_structure(
+            lambda leaf: (
+                self._name
+                if keeps and leaf.dtype.name in _GATHERED_ON_ACCELERATORS
+                else self._host
+            ),
+            data.arrays,
+        )
+
     def _program(
-        self, kind: str, workers: list[Worker], tensors: Any
+        self, kind: str, workers: list[Worker], tensors: Any, places: Any
     ) -> Program:
         specs = keras.tree.map_structure(any_length, tensors)
-        key = (kind, len(workers), repr(specs))
+        key = (kind, len(workers), repr(specs), repr(places))
         if key not in self._programs:
             augment, batch = None, specs
             if kind == "train" and self._augmentation.function is not None:
@@ -251,6 +288,7 @@ class Device:
                 specs,
                 self._name,
                 self._host,
+                places,
                 augment,
             )
         return self._programs[key]

@@ -19,11 +19,12 @@ from keras_amto.tasks import lies_ready
 _SECONDS_PER_CALL = 0.5  # so that a progress bar moves at least once a second
 
 
-class HostData:
-    """Sets in memory as tensors on the hosts that need them, each once.
+class DataTensors:
+    """Sets in memory as tensors where batches are gathered, once in a place.
 
-    Batches are gathered there and go straight to the device that trains on
-    them, whatever the number of devices. A set is forgotten with its owner.
+    That is the host of the devices that train on them, or an accelerator
+    itself; arrays of one set may lie in both. A set is forgotten with its
+    owner.
     """
 
     def __init__(self) -> None:
@@ -36,18 +37,23 @@ class HostData:
     def __len__(self) -> int:
         return len(self._tensors)
 
-    def tensors(self, data: IndexedData, host: str) -> Any:
-        """Returns the arrays of a set as tensors on a host."""
+    def tensors(self, data: IndexedData, places: Any) -> Any:
+        """Returns the arrays of a set as tensors, each in its place."""
         with self._lock:
-            on_hosts = self._tensors.setdefault(data, {})
-            if host not in on_hosts:
-                with tf.device(HOST):
-                    tensors = keras.tree.map_structure(share, data.arrays)
-                if host != HOST:
-                    with tf.device(host):
-                        tensors = keras.tree.map_structure(tf.identity, tensors)
-                on_hosts[host] = tensors
-            return on_hosts[host]
+            known = self._tensors.setdefault(data, {})
+            key = repr(places)
+            if key not in known:
+                known[key] = keras.tree.map_structure(_put, data.arrays, places)
+            return known[key]
+
+
+def _put(array: Any, place: str) -> tf.Tensor:
+    with tf.device(HOST):
+        tensor = share(array)
+    if place == HOST:
+        return tensor
+    with tf.device(place):
+        return tf.identity(tensor)
 
 
 def share(array: Any) -> tf.Tensor:
@@ -60,9 +66,17 @@ def share(array: Any) -> tf.Tensor:
 class Program:
     """Runs the steps of some workers over a window of batches, in one graph.
 
-    The loop and the gathering of batches stay on the host, the CPU of the
-    device's machine. All that it runs are concrete functions: a step for each
-    worker, from a batch to its logs, and an augmentation of batches, if any.
+    The loop stays on the host, the CPU of the device's machine. All that it
+    runs are concrete functions: a step for each worker, from a batch to its
+    logs, and an augmentation of batches, if any.
+
+    Args:
+        steps: The steps.
+        specs: What samples are like.
+        device: String, where steps are done.
+        host: String, the CPU of that machine.
+        places: Where the arrays of samples lie, and are gathered.
+        augment: What batches go through, or `None`.
     """
 
     def __init__(
@@ -71,13 +85,14 @@ class Program:
         specs: Any,
         device: str,
         host: str,
+        places: Any,
         augment: Any = None,
     ) -> None:
         self._steps_per_call = 1
         self._host = host
         positions = tf.TensorSpec([None], tf.int64)
         self._loop = tf.function(
-            _loop_over(steps, device, host, augment), autograph=False
+            _loop_over(steps, device, host, places, augment), autograph=False
         ).get_concrete_function(specs, positions, positions)
 
     def __call__(
@@ -107,23 +122,28 @@ class Program:
 
 
 def _loop_over(
-    steps: list[Any], device: str, host: str, augment: Any
+    steps: list[Any], device: str, host: str, places: Any, augment: Any
 ) -> Callable[[Any, Any, Any], Any]:
     specs = [step.structured_outputs for step in steps]
 
     def loop(data: Any, order: Any, splits: Any) -> Any:
-        def more(step: Any, _: Any) -> Any:
-            return step < tf.shape(splits)[0] - 1
+        last = tf.shape(splits)[0] - 2
 
-        def advance(step: Any, _: Any) -> tuple[Any, Any]:
+        def batch_of(step: Any) -> Any:
             with tf.device(host):
                 positions = order[splits[step] : splits[step + 1]]
-                batch = keras.tree.map_structure(
-                    lambda leaf: tf.gather(leaf, positions), data
-                )
-                if augment is not None:
-                    # Once: master and shadow see one and the same batch.
-                    batch = augment(batch)
+
+            def gather(leaf: Any, place: str) -> Any:
+                with tf.device(place):
+                    return tf.gather(leaf, positions)
+
+            batch = keras.tree.map_structure(gather, data, places)
+            if augment is None:
+                return batch
+            with tf.device(host):  # once: master and shadow see the same
+                return augment(batch)
+
+        def train_on(batch: Any) -> list[Any]:
             logs: list[Any] = []
             for run in steps:
                 # One after another: side by side, the activations of both
@@ -133,14 +153,30 @@ def _loop_over(
                     logs.append(
                         run(keras.tree.map_structure(tf.identity, batch))
                     )
-            return step + 1, logs
+            return logs
 
-        _, logs = tf.while_loop(
-            more,
+        def advance(step: Any, batch: Any, _: Any) -> tuple[Any, Any, Any]:
+            # The next batch is made while the steps run: neither waits for the
+            # other. None is made after the last, for which nothing is drawn.
+            following = tf.cond(
+                step < last, lambda: batch_of(step + 1), lambda: batch
+            )
+            return step + 1, following, train_on(batch)
+
+        first = batch_of(0)
+        _, _, logs = tf.while_loop(
+            lambda step, *_: step <= last,
             advance,
-            (tf.constant(0), keras.tree.map_structure(_no_log, specs)),
+            (
+                tf.constant(0),
+                first,
+                keras.tree.map_structure(_no_log, specs),
+            ),
             shape_invariants=(
                 tf.TensorShape([]),
+                keras.tree.map_structure(
+                    lambda leaf: any_length(leaf).shape, first
+                ),
                 keras.tree.map_structure(lambda spec: spec.shape, specs),
             ),
         )

@@ -15,7 +15,7 @@ from keras_amto.engines.device import Device
 from keras_amto.engines.engine import Engine
 from keras_amto.engines.moving import Mover
 from keras_amto.engines.normalization import positions
-from keras_amto.engines.program import HostData
+from keras_amto.engines.program import DataTensors
 from keras_amto.engines.records import EvaluationJob
 from keras_amto.engines.records import Logs
 from keras_amto.engines.records import OnProgress
@@ -45,7 +45,7 @@ class TensorFlowEngine(Engine):
         placement: Placement,
     ) -> None:
         self._rows = {row.task: row for row in placement.tasks}
-        self._data = HostData()
+        self._data = DataTensors()
         self._mover = Mover()
         together = {r.master for r in placement.tasks if r.master == r.shadow}
         self._devices = {

@@ -25,7 +25,7 @@ from keras_amto.tasks.classes import class_labels
 Structure = Any  # an array, or nested dicts, lists and tuples of arrays
 IntArray = npt.NDArray[np.int64]
 
-_PART = 64 * 2**20  # bytes that are gathered at a time
+_PART = 32 * 2**20  # bytes that are gathered at a time
 _STATISTICS_SAMPLES = 10_000  # at most, of which statistics are the means
 
 
@@ -71,6 +71,11 @@ class IndexedData:
             isinstance(leaf, np.memmap) or not isinstance(leaf, np.ndarray)
             for leaf in leaves(self.arrays)
         )
+
+    @property
+    def num_bytes(self) -> int:
+        """What a Keras step takes of all samples."""
+        return sum(int(leaf.nbytes) for leaf in leaves(self.arrays))
 
     @property
     def labels(self) -> npt.NDArray[Any]:
@@ -123,7 +128,7 @@ class IndexedData:
         """Cuts batches into runs of arrays that TensorFlow can use uncopied.
 
         Yields samples in memory, and consecutive batches as positions in them:
-        these samples themselves where they lie ready, else at most 64 MiB (or
+        these samples themselves where they lie ready, else at most 32 MiB (or
         one batch) at a time.
         """
         arrays = leaves(self.arrays)

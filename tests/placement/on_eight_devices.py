@@ -9,6 +9,7 @@ import pytest
 import tensorflow as tf
 
 import keras_amto
+from keras_amto.engines import device as engine_device
 from keras_amto.engines.device import Device
 from tests.data import digits
 from tests.placement import training
@@ -68,6 +69,39 @@ def test_no_jobs_are_done_at_once(trained):
     engine = trained._carried.engine
     assert engine.train([], None, 0.1, lambda done: None) == []
     assert engine.evaluate([], lambda done: None) == []
+
+
+def test_data_lie_on_devices_with_a_memory_of_their_own(monkeypatch):
+    """Parts of the CPU, taken for accelerators: no number changes."""
+    strategy = mirrored(2)
+    plain = training.train(training.make_model(strategy), epochs=1)
+    monkeypatch.setattr(engine_device, "is_accelerator", lambda name: True)
+    placed = set()
+
+    def look(*args):
+        for of_set in model._carried.engine._data._tensors.values():
+            for tensor in keras.tree.flatten(list(of_set.values())):
+                placed.add(tensor.device[-5:])
+
+    model = training.make_model(strategy)
+    watch = keras.callbacks.LambdaCallback(on_epoch_end=look)
+    training.train(model, [watch], epochs=1)
+    assert placed == {"CPU:0", "CPU:1"}
+    assert model.ledger == plain.ledger
+    for a, b in zip(model.get_weights(), plain.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_what_is_too_large_for_a_device_stays_with_the_host(monkeypatch):
+    monkeypatch.setattr(engine_device, "is_accelerator", lambda name: True)
+    monkeypatch.setattr(engine_device, "_MOST_ON_ACCELERATOR", 1000)
+    model = training.train(training.make_model(mirrored(2)), epochs=1)
+    kinds = set()
+    for device in model._carried.engine._devices.values():
+        for kind, _, _, places in device._programs:
+            kinds.add((kind, "CPU:1" in places))
+    assert ("train", True) not in kinds
+    assert {kind for kind, _ in kinds} == {"train", "evaluate"}
 
 
 class Traced(keras.Model):
