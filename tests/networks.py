@@ -12,6 +12,18 @@ def mlp(units: int = 16, dropout: float = 0.0, **kwargs) -> keras.Model:
     return keras.Sequential(layers, **kwargs)
 
 
+def cnn() -> keras.Model:
+    """A small classifier of images of digits."""
+    return keras.Sequential(
+        [
+            keras.Input((8, 8, 1)),
+            keras.layers.Conv2D(2, 3, activation="relu"),
+            keras.layers.Flatten(),
+            keras.layers.Dense(10, "softmax"),
+        ]
+    )
+
+
 def everything() -> keras.Model:
     """Two outputs, a nested model, and all that keeps state of its own."""
     inputs = keras.Input((64,), name="pixels")

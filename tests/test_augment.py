@@ -7,13 +7,14 @@ import pytest
 import keras_amto
 from keras_amto.engines.augmentation import Augmentation
 from keras_amto.tasks import read_data
+from tests.conftest import needs_fast_engine
 from tests.conftest import needs_tensorflow
 from tests.data import digit_images
 from tests.tasks.sources import tf_dataset
 
-pytestmark = needs_tensorflow
+pytestmark = needs_fast_engine
 
-ENGINES = ["tensorflow", "portable"]
+ENGINES = [keras.config.backend(), "portable"]
 
 
 def network(*layers):
@@ -111,7 +112,13 @@ def _legacy_noise(x, seed):
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-@pytest.mark.parametrize("augment", [_global_noise, _legacy_noise])
+@pytest.mark.parametrize(
+    "augment",
+    [
+        pytest.param(_global_noise, marks=needs_tensorflow),
+        _legacy_noise,
+    ],
+)
 def test_draws_that_no_seed_decides_are_refused(augment, engine):
     """Else master and shadow would see different batches on two devices."""
     with pytest.raises(ValueError, match=r"no seed.*Received.*function of \(x"):
@@ -124,6 +131,7 @@ def test_a_function_that_draws_nothing_needs_no_seed(engine):
     np.testing.assert_array_equal(first.master_losses, first.shadow_losses)
 
 
+@needs_tensorflow
 def test_draws_go_on_from_round_to_round():
     seen = []
 

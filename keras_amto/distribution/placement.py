@@ -101,6 +101,34 @@ def place(num_tasks: int, devices: Sequence[str]) -> Placement:
     return Placement(tuple(rows))
 
 
+def divide(num_tasks: int, devices: Sequence[str]) -> Placement:
+    """Lays 2M replicas over devices, as many on each, in their order.
+
+    As many devices are used as divide the number of replicas. Those on one
+    device are trained in turns or, where they are vectorised, all at once.
+
+    >>> divide(3, ["cuda:0", "cuda:1", "cuda:2", "cuda:3"])
+    3 tasks, 1 turn
+    task  turn  master  shadow
+    0     0     cuda:0  cuda:0
+    1     0     cuda:1  cuda:1
+    2     0     cuda:2  cuda:2
+    """
+    has_shadow = num_tasks > 1
+    replicas = num_tasks * (1 + has_shadow)
+    counts = range(min(len(devices), replicas), 0, -1)
+    each = replicas // next(n for n in counts if replicas % n == 0)
+    names = [devices[number // each] for number in range(replicas)]
+    masters = names[:: 1 + has_shadow]
+    shadows = names[1::2] if has_shadow else [None]
+    turns: Counter[str] = Counter()
+    rows = []
+    for task, (master, shadow) in enumerate(zip(masters, shadows, strict=True)):
+        rows.append(TaskPlacement(task, master, shadow, turns[master]))
+        turns[master] += 1
+    return Placement(tuple(rows))
+
+
 def machine(device: str) -> str:
     """The part of a device's name that says on which machine it is.
 
@@ -117,6 +145,11 @@ def host_of(device: str) -> str:
     """Returns the CPU of the machine on which a device is."""
     where = machine(device)
     return f"{where}/device:{HOST}" if where else HOST
+
+
+def is_accelerator(device: str) -> bool:
+    """Says whether a device has a memory of its own."""
+    return not device.split("/")[-1].removeprefix("device:").startswith("CPU")
 
 
 def _units(devices: Sequence[str], has_shadow: bool) -> list[_Unit]:

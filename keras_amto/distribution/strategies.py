@@ -10,6 +10,7 @@ import keras
 
 from keras_amto.arguments import wrong_type
 from keras_amto.distribution.placement import Placement
+from keras_amto.distribution.placement import divide
 from keras_amto.distribution.placement import place
 
 Scope = Callable[[], contextlib.AbstractContextManager[Any]]
@@ -107,6 +108,10 @@ def placement_under(strategy: Any, num_tasks: int, engine: str) -> Placement:
                 "Expected: no strategy, or backend='tensorflow' without "
                 "run_eagerly and without engine='portable'."
             )
+        if engine == "jax":
+            import jax
+
+            return divide(num_tasks, list(map(str, jax.devices())))
         return place(num_tasks, [f"{keras.config.backend()} default"])
     import tensorflow as tf
 

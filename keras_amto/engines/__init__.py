@@ -115,9 +115,16 @@ def make_engine(
 
         return PortableEngine(factory, sample)
     if name == "jax":
+        import jax
+
         from keras_amto.engines.jax import JaxEngine
 
-        return JaxEngine(factory, sample, len(placement.tasks), vectorize)
+        engine = JaxEngine(factory, sample, placement, vectorize)
+        if jax.process_count() == 1:
+            return engine
+        from keras_amto.engines.jax_processes import ProcessesEngine
+
+        return ProcessesEngine(engine, placement)
     from keras_amto.engines.tensorflow import TensorFlowEngine
 
     return TensorFlowEngine(factory, sample, placement)

@@ -59,6 +59,14 @@ class Engine(abc.ABC):
         """Returns a replica on this machine, wherever it lies."""
         return replica
 
+    def from_first_process(self, value: Any) -> Any:
+        """Returns what the first process that runs the script has given.
+
+        Args:
+            value: Anything that can be pickled. There may be one process.
+        """
+        return value
+
     @abc.abstractmethod
     def train(
         self,

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import keras
 import numpy as np
 
+from keras_amto.distribution import Placement
 from keras_amto.engines.augmentation import Augmentation
 from keras_amto.engines.engine import Engine
 from keras_amto.engines.jax_crew import Crew
@@ -52,7 +53,7 @@ class JaxEngine(Engine):
     Args:
         factory: Makes the worker.
         sample: A small batch of the data.
-        num_tasks: Integer, M.
+        placement: Which replica is trained on which device.
         vectorize: `"auto"` or a boolean: whether replicas are trained at once.
     """
 
@@ -60,17 +61,20 @@ class JaxEngine(Engine):
         self,
         factory: WorkerFactory,
         sample: IndexedData,
-        num_tasks: int,
+        placement: Placement,
         vectorize: bool | str,
     ) -> None:
-        if jax.process_count() > 1:
-            raise ValueError(
-                "JAX's engine trains on the devices of one process. "
-                f"Received: {jax.process_count()} processes, joined by "
-                "`jax.distributed`. Expected: one process, or "
-                "engine='portable'."
-            )
-        device = jax.local_devices()[0]
+        by_name = {str(device): device for device in jax.local_devices()}
+        placed = [
+            name
+            for row in placement.tasks
+            for name in (row.master, row.shadow)
+            if name in by_name
+        ]
+        # A process may have none of them.
+        names = dict.fromkeys(placed) or list(by_name)[:1]
+        devices = [by_name[name] for name in names]
+        device = devices[0]
         self._worker = factory.make(sample, str(device))
         self.metrics = self._worker.model.metrics
         self.metric_names = self._worker.metric_names
@@ -79,7 +83,8 @@ class JaxEngine(Engine):
         steps = Steps(self._worker, augmentation)
         self._crew = Crew(
             steps,
-            replicas=1 if num_tasks == 1 else 2 * num_tasks,
+            devices,
+            replicas=max(1, len(placed)),
             manner=manner(
                 self._worker.model,
                 steps.convolve(sample.arrays),

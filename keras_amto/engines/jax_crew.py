@@ -2,12 +2,9 @@
 
 import warnings
 from collections.abc import Callable
-from collections.abc import Iterator
 from collections.abc import Sequence
 from typing import Any
 from typing import TypeVar
-
-import jax
 
 from keras_amto.engines.errors import is_out_of_memory
 from keras_amto.engines.jax_feed import Feed
@@ -23,18 +20,24 @@ Outcome = TypeVar("Outcome")
 class Crew:
     """Takes replicas in turns, with the populations that there are.
 
-    Replicas are spread over as many devices of this machine as divide their
-    number. What cannot be vectorised is found out by trying, and from then on
-    replicas are trained one after another.
+    What cannot be vectorised is found out by trying, and from then on replicas
+    are trained one after another.
 
     Args:
         steps: The steps.
+        devices: The devices that replicas are spread over.
         replicas: Integer, how many replicas there are, 2M.
         manner: How replicas share a device.
     """
 
-    def __init__(self, steps: Steps, replicas: int, manner: Manner) -> None:
-        self.devices = population_devices(replicas)
+    def __init__(
+        self,
+        steps: Steps,
+        devices: Sequence[Any],
+        replicas: int,
+        manner: Manner,
+    ) -> None:
+        self.devices = devices
         moves = len(self.devices) > 1
         count = replicas // len(self.devices)
         rows = Rows(self.devices, count if manner.together else 1, moves)
@@ -56,7 +59,7 @@ class Crew:
         kind: str,
         lanes: Sequence[Lane],
         work: Callable[[Population, Sequence[Lane]], Sequence[Outcome]],
-    ) -> Iterator[tuple[Lane, Outcome]]:
+    ) -> list[tuple[Lane, Outcome]]:
         """Does the work of all lanes, some at a time.
 
         Args:
@@ -64,35 +67,41 @@ class Crew:
             lanes: Any values, one for each replica.
             work: Does that of some lanes with a population.
         """
+        done: dict[int, Outcome] = {}
         failed: Exception | None = None
-        while lanes:
+        left = _by_device(list(range(len(lanes))), self._all.rows)
+        while left:
             population = self._all if failed is None else self._alone
-            if kind == "evaluate" and len(lanes) == 1:
+            if kind == "evaluate" and len(left) == 1:
                 population = self._single
-            turn = lanes[: population.rows.size]
+            turn = left[: population.rows.size]
             may_fail = population.vectorizes and kind not in self._tried
             try:
-                outcomes = work(population, turn)
+                outcomes = work(population, [lanes[i] for i in turn])
             except Exception as error:
                 if is_out_of_memory(error):
                     raise _too_much(error, population) from error
                 if not may_fail:
                     raise
                 failed = error  # unless it fails one by one as well
+                left = _by_device(sorted(left), self._alone.rows)
                 continue
             if failed is not None and self._all is not self._alone:
                 _warn(failed)
                 self._all = self._alone
             self._tried.add(kind)
-            yield from zip(turn, outcomes, strict=True)
-            lanes = lanes[len(turn) :]
+            done.update(zip(turn, outcomes, strict=True))
+            left = left[len(turn) :]
+        return [(lane, done[i]) for i, lane in enumerate(lanes)]
 
 
-def population_devices(replicas: int) -> list[Any]:
-    """Returns the devices of this machine that replicas are spread over."""
-    devices: list[Any] = jax.local_devices()
-    counts = range(min(len(devices), replicas), 0, -1)
-    return devices[: next(n for n in counts if replicas % n == 0)]
+def _by_device(lanes: Sequence[int], rows: Rows) -> Sequence[int]:
+    """Orders lanes so that each turn takes one of every device's share."""
+    devices = rows.size // rows.per_device
+    each, rest = divmod(len(lanes), devices)
+    if rest or rows.per_device > 1:
+        return lanes
+    return [lanes[d * each + i] for i in range(each) for d in range(devices)]
 
 
 def _warn(error: Exception) -> None:

@@ -118,7 +118,8 @@ def run_fit(
                 stack.enter_context(events.watch.running())
             state = None
             if keeper is not None:
-                state = stack.enter_context(keeper).load()
+                own = stack.enter_context(keeper).load()
+                state = engine.from_first_process(own)
             if state is not None:
                 plan.refuse_fewer_epochs(state.run)
                 run_then = plan.continued(state.run)

@@ -93,6 +93,11 @@ def visible(directory):
     return [p.name for p in directory.iterdir() if p.name[0] != "."]
 
 
+def test_these_runs_are_of_the_backends_own_engine():
+    model = training.make_model()
+    assert model._carried.engine_name == keras.config.backend()
+
+
 @pytest.mark.parametrize(
     ("save_freq", "kill"),
     [

@@ -39,7 +39,11 @@ class Counter(keras.callbacks.Callback):
         self.epochs = state["epochs"]
 
 
-def make_model(seed=0, jit_compile=False, **settings):
+# Without, JAX's steps would not be compiled, and the plain engine would train.
+JIT_COMPILE = keras.config.backend() == "jax"
+
+
+def make_model(seed=0, jit_compile=JIT_COMPILE, **settings):
     """Returns a compiled model, the same in every process."""
     keras.utils.set_random_seed(seed)
     network = keras.Sequential(
@@ -146,7 +150,7 @@ def main():
         options.epochs,
         answer="average" if options.merge else "winner",
         transfer="merge" if options.merge else "replace",
-        jit_compile=options.jit_compile,
+        jit_compile=options.jit_compile or JIT_COMPILE,
     )
     outcome = result(model, callbacks)
     np.savez(options.directory / "winner.npz", *model.get_weights())

@@ -4,8 +4,12 @@ import jax
 import numpy as np
 import pytest
 
+import keras_amto
+from tests.data import digit_images
 from tests.engines.test_equality import assert_equal_runs
 from tests.engines.test_equality import train
+from tests.networks import cnn
+from tests.networks import compiled
 from tests.networks import mlp
 
 
@@ -40,6 +44,28 @@ def test_a_population_on_eight_devices_equals_the_oracle(oracle, vectorize):
     np.testing.assert_allclose(
         model.predict(x, verbose=0), oracle.predict(x, verbose=0), atol=1e-5
     )
+
+
+@pytest.mark.parametrize("vectorize", [False, True])
+@pytest.mark.parametrize("num_tasks", [3, 4, 8])
+@pytest.mark.parametrize("network", [mlp, cnn])
+def test_placement_says_where_replicas_are_trained(
+    network, num_tasks, vectorize
+):
+    model = keras_amto.AMTOModel(
+        network(),
+        num_tasks,
+        transfer_interval=100,  # none yet: a transfer moves replicas
+        vectorize=vectorize,
+    )
+    x, y = digit_images(40, 8, 1)
+    if network is mlp:
+        x = x.reshape(-1, 64)
+    compiled(model).fit(x, y, batch_size=16, verbose=0)
+    rows = model.placement.tasks
+    assert [{row.master} for row in rows] == [
+        set(map(str, devices)) for devices in devices_of(model)
+    ]
 
 
 @pytest.mark.parametrize("vectorize", [False, True])

@@ -129,8 +129,13 @@ def test_the_engines_agree_on_all_that_keeps_state(fast):
             )
         },
         lambda: {"weighted_metrics": ["accuracy"], "metrics": None},
+        lambda: {
+            "optimizer": keras_amto.optimizers.LinearPrediction(
+                keras.optimizers.SGD(0.1, momentum=0.9)
+            )
+        },
     ],
-    ids=["adam-ema", "schedule", "accumulation", "weighted"],
+    ids=["adam-ema", "schedule", "accumulation", "weighted", "prediction"],
 )
 def test_the_engines_agree_on_optimizers(fast, compile_args):
     assert_equals_the_oracle(
@@ -152,6 +157,58 @@ def test_the_engines_agree_on_optimizers(fast, compile_args):
 )
 def test_the_engines_agree_on_ways_to_fit(fast, fit_args):
     assert_equals_the_oracle(fast, mlp, fit_args=fit_args)
+
+
+def mixed() -> keras.Model:
+    """A network that computes in half precision, whose losses are scaled."""
+    half = keras.DTypePolicy("mixed_float16")
+    return keras.Sequential(
+        [
+            keras.Input((64,)),
+            keras.layers.Dense(16, "relu", dtype=half),
+            keras.layers.Dense(10, "softmax", dtype="float32"),
+        ]
+    )
+
+
+@keras.saving.register_keras_serializable(package="tests")
+class OwnSteps(keras.Model):
+    """Has a loss of its own, and trains on inputs that it has changed."""
+
+    def __init__(self, brightness=0.5, **kwargs):
+        super().__init__(**kwargs)
+        self.brightness = brightness
+        self.dense = keras.layers.Dense(10, "softmax")
+
+    def get_config(self):
+        return super().get_config() | {"brightness": self.brightness}
+
+    def call(self, inputs, training=False):
+        return self.dense(inputs)
+
+    def compute_loss(self, *args, **kwargs):
+        self.add_loss(0.01 * keras.ops.sum(self.dense.kernel**2))
+        return super().compute_loss(*args, **kwargs)
+
+    def train_step(self, *args):
+        *state, batch = args  # on JAX the state comes first
+        x, *others = keras.utils.unpack_x_y_sample_weight(batch)
+        return super().train_step(*state, (self.brightness * x, *others))
+
+
+@fast
+@pytest.mark.parametrize("make", [mixed, OwnSteps])
+def test_the_engines_agree_on_networks_with_steps_of_their_own(fast, make):
+    assert_equals_the_oracle(fast, make)
+
+
+def test_a_step_of_ones_own_is_the_one_that_trains():
+    one, other = (
+        train(lambda b=brightness: OwnSteps(b), **FAST[0])
+        for brightness in (0.5, 1.0)
+    )
+    with pytest.raises(AssertionError):
+        assert_equal_runs(one, other)
 
 
 @needs_tensorflow  # on JAX everything is compiled by it
@@ -179,7 +236,7 @@ def test_a_different_run_is_noticed():
 def test_master_and_shadow_are_a_paired_trial(settings):
     """From the same weights, both train to the same weights: same batches,
     same dropout masks."""
-    from keras_amto.distribution.placement import place
+    from keras_amto.distribution import placement_under
     from keras_amto.engines import TrainingJob
     from keras_amto.engines import WorkerFactory
     from keras_amto.engines import make_engine
@@ -202,7 +259,7 @@ def test_master_and_shadow_are_a_paired_trial(settings):
         settings["engine"],
         factory,
         data.batch(np.arange(8)),
-        place(2, ["CPU:0"]),
+        placement_under(None, 2, settings["engine"]),
         settings.get("vectorize", "auto"),
     )
     replica = made.initial_replica(model.get_weights())

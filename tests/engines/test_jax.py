@@ -15,6 +15,7 @@ from tests.conftest import ROOT
 from tests.conftest import needs_jax
 from tests.data import digit_images
 from tests.data import digits
+from tests.networks import cnn
 from tests.networks import compiled
 from tests.networks import mlp
 from tests.networks import sampler
@@ -93,17 +94,6 @@ def test_data_on_disk_train_to_the_same_bits(tmp_path):
     assert one.ledger == other.ledger
     for a, b in zip(one.get_weights(), other.get_weights(), strict=True):
         np.testing.assert_array_equal(a, b)
-
-
-def cnn():
-    return keras.Sequential(
-        [
-            keras.Input((8, 8, 1)),
-            keras.layers.Conv2D(2, 3, activation="relu"),
-            keras.layers.Flatten(),
-            keras.layers.Dense(10, "softmax"),
-        ]
-    )
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from keras_amto.distribution.placement import place
+from keras_amto.distribution import placement_under
 from keras_amto.engines import EvaluationJob
 from keras_amto.engines import WorkerFactory
 from keras_amto.engines import make_engine
@@ -47,7 +47,8 @@ def made(engine, model, loss="sparse_categorical_crossentropy"):
     factory = WorkerFactory(model, None, arguments)
     if engine == "fast":
         engine = resolve_engine("auto", eagerly=False)
-    return make_engine(engine, factory, sample, place(2, ["CPU:0"]))
+    placement = placement_under(None, 2, engine)
+    return make_engine(engine, factory, sample, placement)
 
 
 def estimated(engine, model, data, batches, seed=0, loss=None):

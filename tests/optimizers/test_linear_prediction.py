@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import keras_amto
-from keras_amto.distribution.placement import place
+from keras_amto.distribution import placement_under
 from keras_amto.engines import TrainingJob
 from keras_amto.engines import WorkerFactory
 from keras_amto.engines import make_engine
@@ -25,7 +25,8 @@ from tests.networks import mlp
 
 SGD = keras.optimizers.SGD
 ON_TENSORFLOW = keras.config.backend() == "tensorflow"
-ENGINES = ["portable", "tensorflow"] if ON_TENSORFLOW else ["portable"]
+BACKEND = keras.config.backend()
+ENGINES = ["portable", *({BACKEND} & {"tensorflow", "jax"})]
 EXACT = dict(rtol=1e-6, atol=1e-7)  # a few units in the last place of float32
 
 
@@ -513,10 +514,8 @@ def test_phase_and_copy_travel_with_a_replica(engine, cut):
             weighted_metrics=None,
         ),
     )
-    device = ["/device:CPU:0"]
-    made = make_engine(
-        engine, factory, data.batch(np.arange(8)), place(2, device)
-    )
+    placement = placement_under(None, 2, engine)
+    made = make_engine(engine, factory, data.batch(np.arange(8)), placement)
     batches = TrainingBatches(np.arange(100), 8, 0, 0)
     state = made.initial_task_state(0, seed=0)
 

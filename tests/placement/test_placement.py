@@ -4,6 +4,8 @@ import itertools
 
 import pytest
 
+from keras_amto.distribution.placement import divide
+from keras_amto.distribution.placement import is_accelerator
 from keras_amto.distribution.placement import machine
 from keras_amto.distribution.placement import place
 
@@ -101,3 +103,40 @@ def test_a_placement_prints_its_rows():
         "2     1     /job:worker/replica:0/task:1/device:B:0  "
         "/job:worker/replica:0/task:1/device:C:0",
     ]
+
+
+@pytest.mark.parametrize(
+    ("num_tasks", "devices"),
+    [*itertools.product([1, 2, 3, 4, 7], range(1, 17))],
+)
+def test_devices_that_are_stacked_on_take_as_many_replicas_each(
+    num_tasks, devices
+):
+    placement = divide(num_tasks, names(devices))
+    assert [row.task for row in placement.tasks] == list(range(num_tasks))
+    replicas = num_tasks * (2 if num_tasks > 1 else 1)
+    count = work(placement)
+    assert sum(count.values()) == replicas
+    assert len(set(count.values())) == 1
+    # No larger number of devices would do.
+    more = range(len(count) + 1, min(devices, replicas) + 1)
+    assert all(replicas % number for number in more)
+    # Replicas lie in their order: a master before its shadow.
+    pairs = [(row.master, row.shadow) for row in placement.tasks]
+    order = [names(16).index(d) for pair in pairs for d in pair if d]
+    assert order == sorted(order)
+
+
+@pytest.mark.parametrize(
+    ("device", "has_memory"),
+    [
+        ("CPU:0", False),
+        ("/device:CPU:1", False),
+        ("/job:worker/replica:0/task:1/device:CPU:0", False),
+        ("GPU:0", True),
+        ("/device:GPU:1", True),
+        ("/job:worker/replica:0/task:1/device:GPU:0", True),
+    ],
+)
+def test_accelerators_have_a_memory_of_their_own(device, has_memory):
+    assert is_accelerator(device) == has_memory
