@@ -72,7 +72,9 @@ def milliseconds_a_step(
         augment=augment,
         seed=0,
     )
-    model.compile("sgd", "sparse_categorical_crossentropy")
+    model.compile(
+        "sgd", "sparse_categorical_crossentropy", metrics=["accuracy"]
+    )
     generator = np.random.default_rng(0)
     x = generator.normal(size=(1000, 256)).astype("float32")
     y = generator.integers(0, 2, 1000)

@@ -8,7 +8,8 @@ parts of its CPU, which share its cores.
     python -m benchmarks.placement
     python -m benchmarks.placement --network mobilenet_v2 --steps 5 --rounds 2
 
-With `--servers 2` the last row is of two servers, in processes of their own:
+With `--servers 2` the last row is of two servers, in processes of their own.
+Each has its share of the cores, so that as many threads work as in one process:
 
     python -m benchmarks.placement --devices 2 --servers 2
 """
@@ -99,10 +100,17 @@ class Way:
             "sgd", "sparse_categorical_crossentropy", metrics=["accuracy"]
         )
 
-    def train(self, rounds: int, timed: bool) -> None:
-        """Trains one round, and some more, which may be timed."""
+    def warm_up(self) -> None:
+        """Makes two steps, for which graphs are traced."""
+        self._fit(2, Clock(self._processes))
+
+    def train(self, rounds: int) -> None:
+        """Trains one round, and some more, which are timed."""
         clock = Clock(self._processes)
-        steps = (rounds + 1) * self._steps
+        self._fit((rounds + 1) * self._steps, clock)
+        self._times += list(np.diff(clock.ends, axis=0))
+
+    def _fit(self, steps: int, clock: Clock) -> None:
         self.model.fit(
             *self._data,
             batch_size=BATCH_SIZE,
@@ -114,8 +122,6 @@ class Way:
                 clock,
             ],
         )
-        if timed:
-            self._times += list(np.diff(clock.ends, axis=0))
 
     @property
     def times(self) -> npt.NDArray[np.float64]:
@@ -161,7 +167,9 @@ def main(arguments: list[str] | None = None) -> list[str]:
     with contextlib.ExitStack() as stack:
         cluster, servers = None, []
         if options.servers:  # before anything else is made
-            servers = stack.enter_context(machines(options.servers))
+            servers = stack.enter_context(
+                machines(options.servers, divides_cores=True)
+            )
             cluster = keras_amto.distribution.connect(
                 [each.address for each in servers], use_controller=False
             )
@@ -176,10 +184,10 @@ def main(arguments: list[str] | None = None) -> list[str]:
             name = f"{options.servers} servers"
             ways.append(Way(name, cluster, numbers, options))
         for way in ways:
-            way.train(1, timed=False)  # graphs are traced in it
+            way.warm_up()
         for _ in range(options.turns):
             for way in ways:
-                way.train(options.rounds, timed=True)
+                way.train(options.rounds)
         lines = table(options, kind, ways)
     print("\n".join(lines))
     return lines

@@ -10,7 +10,10 @@ import numpy as np
 import pytest
 
 import keras_amto
+from keras_amto.engines import TrainingJob
 from keras_amto.engines.vectorizing import manner
+from keras_amto.tasks import TrainingBatches
+from keras_amto.tasks import read_data
 from tests.conftest import ROOT
 from tests.conftest import needs_jax
 from tests.data import digit_images
@@ -217,6 +220,30 @@ def test_a_distribution_of_one_network_is_refused_by_name():
             fit(model)
     finally:
         keras.distribution.set_distribution(before)
+
+
+def test_progress_is_reported_while_steps_are_made(monkeypatch):
+    from keras_amto.engines import jax_program
+
+    monkeypatch.setattr(jax_program, "_SECONDS", 0)  # of a call, at most
+    model = make()
+    fit(model, epochs=1)
+    engine, run = model._carried.engine, model._carried.run
+    data, _ = read_data(*digits(100))
+    jobs = [
+        TrainingJob(
+            task,
+            (run.masters[task], run.masters[task]),
+            run.task_states[task],
+            TrainingBatches(np.arange(100), 16, task, 0).window(0, 6),
+        )
+        for task in (0, 1)
+    ]
+    seen = []
+    engine.train(jobs, data, 0.1, seen.append)
+    assert seen == sorted(seen)
+    assert seen[-1] == 12  # of both tasks
+    assert len(set(seen)) >= 6
 
 
 def test_a_lack_of_memory_says_what_would_fit(monkeypatch):

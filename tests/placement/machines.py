@@ -29,9 +29,10 @@ def free_port():
 
 
 class Machine:
-    """A server process."""
+    """A server process, which may be kept on some of the cores."""
 
-    def __init__(self):
+    def __init__(self, cores=None):
+        self._cores = cores
         self.address = f"localhost:{free_port()}"
         self._process = None
         self.start()
@@ -45,7 +46,12 @@ class Machine:
             stdout=self._printed,
             stderr=subprocess.STDOUT,
             env=os.environ | {"CUDA_VISIBLE_DEVICES": ""},
+            preexec_fn=self._keep_to_cores,
         )
+
+    def _keep_to_cores(self):
+        if self._cores:
+            os.sched_setaffinity(0, self._cores)
 
     def wait(self):
         """Waits until it serves."""
@@ -82,9 +88,14 @@ class Machine:
 
 
 @contextlib.contextmanager
-def machines(count):
-    """Some servers, which end with the context."""
-    started = [Machine() for _ in range(count)]
+def machines(count, divides_cores=False):
+    """Some servers, which end with the context.
+
+    They share all cores, or each has as many of its own.
+    """
+    cores = sorted(os.sched_getaffinity(0))
+    shares = [cores[i::count] if divides_cores else None for i in range(count)]
+    started = [Machine(share) for share in shares]
     try:
         for each in started:
             each.wait()
