@@ -49,6 +49,17 @@ def check_optional_integer(name: str, value: Any) -> int | None:
     return None if value is None else check_integer(name, value, 1)
 
 
+def check_optional_positive(name: str, value: Any) -> float | None:
+    """Returns a number above 0 as a float, or `None`."""
+    if value is None:
+        return None
+    expected = "a number above 0, or None"
+    number = _check_real(name, value, expected)
+    if not 0 < number < math.inf:
+        raise wrong_value(name, value, "is out of range", expected)
+    return number
+
+
 def check_task(name: str, value: Any, num_tasks: int) -> int:
     """Returns the number of a task."""
     task = check_integer(name, value, 0)

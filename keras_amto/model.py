@@ -43,7 +43,9 @@ from keras_amto.ledger import Finalists
 from keras_amto.ledger import Ledger
 from keras_amto.optimizers.named import check_optimizer
 from keras_amto.settings import Settings
+from keras_amto.tasks import Splits
 from keras_amto.tasks import Task
+from keras_amto.tasks import check_splits
 
 
 @keras.saving.register_keras_serializable(package="keras_amto")
@@ -122,6 +124,19 @@ class AMTOModel(keras.Model):
             parameter, and from nowhere else; it is saved with the model where
             it is registered with `keras.saving.register_keras_serializable`.
             Defaults to `None`.
+        splits: The splits of the tasks, in the place of random ones. A splitter
+            of scikit-learn, whose first `num_tasks` splits are taken:
+            `GroupShuffleSplit`, say, which keeps all samples of a patient on
+            one side, `RepeatedStratifiedKFold` or `TimeSeriesSplit`. Give it a
+            `random_state`, or a backup cannot be continued. Or a list of
+            `num_tasks` pairs of integer arrays, positions of the samples to
+            train on and to validate with. It takes the place of
+            `validation_split`, `holdout_split` and `stratify`: give clean data
+            as `validation_data`. An epoch is a pass over the first task's
+            training set. Splits are not saved with the model, and a loaded one
+            refuses to train without them. Defaults to `None`.
+        groups: Array-like of shape `(samples,)`, the group of each sample, that
+            is given to the splitter. Defaults to `None`.
         name: String, the name of the model.
 
     Raises:
@@ -166,6 +181,8 @@ class AMTOModel(keras.Model):
         memory_limit: int = MEMORY_LIMIT,
         cache_dir: str | os.PathLike[str] | None = None,
         augment: Callable[..., Any] | None = None,
+        splits: Any = None,
+        groups: Any = None,
         name: str | None = None,
     ) -> None:
         settings = Settings(
@@ -184,6 +201,14 @@ class AMTOModel(keras.Model):
             vectorize=vectorize,
             seed=random.randrange(2**31) if seed is None else seed,
         )
+        own_splits = check_splits(splits, groups)
+        if own_splits is not None and (holdout_split or stratify):
+            raise ValueError(
+                "Splits of one's own leave nothing to draw. Received: `splits` "
+                f"with holdout_split={holdout_split} and stratify={stratify}. "
+                "Expected: neither beside `splits`; clean data as "
+                "`validation_data`, and a splitter that stratifies."
+            )
         strategy = resolve_strategy(strategy)
         network, model_fn = _network_of(model, settings.seed)
         # The winner casts its inputs itself, from their full precision.
@@ -192,7 +217,12 @@ class AMTOModel(keras.Model):
         )
         self._best_model = network
         self._carried = Carried(
-            network, model_fn, settings, strategy, check_augment(augment)
+            network,
+            model_fn,
+            settings,
+            strategy,
+            check_augment(augment),
+            own_splits,
         )
         self.built = network.built
 
@@ -501,6 +531,7 @@ class AMTOModel(keras.Model):
         with outside_scope(), contextlib.ExitStack() as files:
             plan = plan_fit(
                 carried.settings,
+                carried.splits,
                 x,
                 y,
                 sample_weight,
@@ -627,6 +658,8 @@ class AMTOModel(keras.Model):
         augment = self._carried.augment
         if augment is not None and _can_be_saved(augment):
             config["augment"] = keras.saving.serialize_keras_object(augment)
+        if self._carried.splits is not None:
+            config["has_splits"] = True
         if self._carried.inputs is not None:
             # For `export`: a subclassed network does not know what it takes.
             config["inputs"] = keras.saving.serialize_keras_object(
@@ -657,7 +690,10 @@ class AMTOModel(keras.Model):
                 stacklevel=2,
             )
             config["cache_dir"] = None
+        has_splits = config.pop("has_splits", False)
         model = cls(**config)
+        if has_splits:
+            model._carried.splits = Splits(None)
         if inputs is not None:
             model._carried.inputs = keras.saving.deserialize_keras_object(
                 inputs

@@ -5,6 +5,7 @@ from keras_amto.arguments import check_boolean
 from keras_amto.arguments import check_choice
 from keras_amto.arguments import check_number
 from keras_amto.arguments import check_optional_integer
+from keras_amto.arguments import check_optional_positive
 from keras_amto.arguments import check_share
 from keras_amto.arguments import check_text
 from keras_amto.callbacks.round_callback import RoundCallback
@@ -41,6 +42,11 @@ class AMTOCallback(RoundCallback):
         max_steps: Integer, at least 1: the step limit of Algorithm 1. Each call
             of `fit` ends after so many training steps of every task, also
             inside an epoch. Defaults to `None`, the end of the last epoch.
+        max_seconds: Float, above 0: the seconds that a call of `fit` may take,
+            from reading the data to the winner. Training ends with the last
+            round that fits; one is always trained, however long it takes. A run
+            that goes on from a backup has so many seconds again. Where training
+            ends then depends on the machine. Defaults to `None`, no limit.
         answer: What the model answers with from then on. `"winner"` is the
             paper's: one of the M networks. `"average"` is one network, too: the
             mean of all masters at the ends of the rounds in the last part of
@@ -79,6 +85,7 @@ class AMTOCallback(RoundCallback):
         restore_best_weights: bool = True,
         selection_metric: str = "accuracy",
         max_steps: int | None = None,
+        max_seconds: float | None = None,
         answer: str = "winner",
         average_from: float = 2 / 3,
     ) -> None:
@@ -95,6 +102,7 @@ class AMTOCallback(RoundCallback):
             "the name of a compiled metric",
         )
         self.max_steps = check_optional_integer("max_steps", max_steps)
+        self.max_seconds = check_optional_positive("max_seconds", max_seconds)
         self.answer = check_choice("answer", answer, ANSWERS)
         self.average_from = check_share("average_from", average_from, zero=True)
         self.stopped_round: int | None = None

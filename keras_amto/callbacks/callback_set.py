@@ -2,6 +2,7 @@
 
 import dataclasses
 import numbers
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -24,6 +25,8 @@ class CallbackSet:
     settings: AMTOCallback  # the default where the user gave none
     backup: PopulationBackup | None
     others: Sequence[keras.callbacks.Callback]
+    #: When the call of `fit` began, by `time.monotonic`.
+    began: float = dataclasses.field(default_factory=time.monotonic)
 
     @property
     def average_from(self) -> float | None:

@@ -25,6 +25,7 @@ from keras_amto.fit.visible import VisibleNetwork
 from keras_amto.ledger import Finalists
 from keras_amto.settings import Settings
 from keras_amto.tasks import IndexedData
+from keras_amto.tasks import Splits
 from keras_amto.tasks import Task
 
 Weights = list[npt.NDArray[Any]]
@@ -43,6 +44,7 @@ class Carried:
     settings: Settings
     strategy: Any = None  # the `tf.distribute.Strategy` whose devices train
     augment: Callable[..., Any] | None = None
+    splits: Splits | None = None  # the user's own
     visible: VisibleNetwork = dataclasses.field(init=False)
     compile_args: dict[str, Any] = dataclasses.field(default_factory=dict)
     #: Makes the scope of a strategy in which `compile` was called.

@@ -26,6 +26,7 @@ from keras_amto.fit.plan import FitPlan
 from keras_amto.fit.progress import Progress
 from keras_amto.fit.recovery import Copies
 from keras_amto.fit.recovery import Watch
+from keras_amto.fit.time_limit import TimeLimit
 from keras_amto.schedule import Execution
 
 
@@ -54,6 +55,7 @@ class KerasEvents(Listener):
     keeper: BackupKeeper | None
     metric: str | None  # selects the winner, `None` for the loss
     watch: Watch | None  # notices machines that are lost
+    time_limit: TimeLimit | None
     keeps_copies: bool
     #: What the round under way began with, in this machine's memory.
     round_copy: FitState | None = None
@@ -175,6 +177,11 @@ class KerasEvents(Listener):
             self._load_champion(run)  # somebody looks
         for callback in self._round_callbacks():
             callback.on_round_end(record.round, record)
+        if self.time_limit is not None:
+            # Clocks differ: where several processes train, one decides.
+            is_reached = self.time_limit.is_reached()
+            if self.problem.engine.from_first_process(is_reached):
+                self.model.stop_training = True
         return self._followed(run)
 
     def epoch_ended(self, run: RunState, execution: Execution) -> RunState:

@@ -14,6 +14,7 @@ from keras_amto.callbacks import AMTOCallback
 from keras_amto.engines import excluded_from_decay
 from keras_amto.fit.carried import Carried
 from keras_amto.fit.plan import FitPlan
+from keras_amto.tasks import digest
 
 _IGNORED = ("registered_name", "shared_object_id")
 
@@ -63,6 +64,7 @@ def fingerprint(
         "first_step": batches.first_step,
         "data_size": plan.data.size,
         "data": plan.data.digest,  # with weights of samples and classes
+        "splits": carried.splits and digest(plan.tasks),
         "validation_freq": freq if isinstance(freq, int) else sorted(set(freq)),
         "validation_batch_size": plan.validation_batch_size,
         "validation_steps": clean and len(clean.batches),

@@ -35,6 +35,7 @@ from keras_amto.fit.refusals import refuse_data
 from keras_amto.fit.refusals import refuse_text
 from keras_amto.fit.start import new_engine
 from keras_amto.fit.start import start
+from keras_amto.fit.time_limit import TimeLimit
 from keras_amto.fit.winner import selection_metric
 from keras_amto.ledger import Record
 from keras_amto.schedule import executions
@@ -107,6 +108,11 @@ def run_fit(
         keeper=keeper,
         metric=metric,
         watch=None if cluster is None else Watch(cluster),
+        time_limit=None
+        if settings.max_seconds is None
+        else TimeLimit(
+            settings.max_seconds, given.began, plan, settings.answer
+        ),
         keeps_copies=cluster is not None and cluster.keep_copies,
     )
     model.stop_training = False
@@ -160,6 +166,13 @@ def run_fit(
                 except LostMachineError:
                     events.fall_back()
         carried.visible.remember()
+
+
+def _time_limit(given: CallbackSet, plan: FitPlan) -> TimeLimit | None:
+    settings = given.settings
+    if settings.max_seconds is None:
+        return None
+    return TimeLimit(settings.max_seconds, given.began, plan, settings.answer)
 
 
 def _train(run: RunState, events: KerasEvents) -> None:

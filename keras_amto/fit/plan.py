@@ -27,6 +27,7 @@ from keras_amto.settings import Settings
 from keras_amto.tasks import BatchWindow
 from keras_amto.tasks import EvaluationSet
 from keras_amto.tasks import IndexedData
+from keras_amto.tasks import Splits
 from keras_amto.tasks import Task
 from keras_amto.tasks import TrainingBatches
 from keras_amto.tasks import evaluation_seed
@@ -115,6 +116,7 @@ class FitPlan:
 
 def plan_fit(
     settings: Settings,
+    splits: Splits | None,
     x: Any,
     y: Any,
     sample_weight: Any,
@@ -164,6 +166,12 @@ def plan_fit(
                 "Expected: an array in every place of the structure."
             )
 
+    if splits is not None and share:
+        raise ValueError(
+            "`validation_split` has no meaning where the model was given its "
+            f"splits. Received: validation_split={share}. "
+            "Expected: no `validation_split`."
+        )
     settings = dataclasses.replace(
         settings, validation_split=share or settings.validation_split
     )
@@ -181,14 +189,17 @@ def plan_fit(
         files=files,
     )
     data, source_batch_size = read(x, y, sample_weight, class_weight)
-    tasks = split_tasks(
-        data.size,
-        settings.num_tasks,
-        settings.validation_split,
-        settings.holdout_split,
-        data.labels if settings.stratify else None,
-        settings.seed,
-    )
+    if splits is not None:
+        tasks = splits.tasks(data, settings.num_tasks)
+    else:
+        tasks = split_tasks(
+            data.size,
+            settings.num_tasks,
+            settings.validation_split,
+            settings.holdout_split,
+            data.labels if settings.stratify else None,
+            settings.seed,
+        )
     batch_size = batch_size or source_batch_size or 32
     batches = tuple(
         TrainingBatches(

@@ -13,14 +13,20 @@ from keras_amto.tasks.reading import read_data
 from keras_amto.tasks.sources import is_dataset
 from keras_amto.tasks.split import Task
 from keras_amto.tasks.split import split_tasks
+from keras_amto.tasks.splits import Splits
+from keras_amto.tasks.splits import check_splits
+from keras_amto.tasks.splits import digest
 
 __all__ = [
     "BatchWindow",
     "EvaluationSet",
     "IndexedData",
+    "Splits",
     "Task",
     "TrainingBatches",
+    "check_splits",
     "class_labels",
+    "digest",
     "evaluation_seed",
     "in_order",
     "is_dataset",

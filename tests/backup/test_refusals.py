@@ -144,6 +144,10 @@ def mlp_of(policy):
         ({"transfer": "merge"}, "transfer"),
         ({"acceptance": "holdout"}, "acceptance"),
         ({"seed": 1}, "seed"),
+        (
+            {"splits": [(range(90), range(90, 100)), (range(50), [99])]},
+            "splits",
+        ),
         ({"relationship_decay": 0.8}, "relationship_decay"),
         ({"optimizer": lambda: keras.optimizers.Adam()}, "optimizer"),
         ({"optimizer": lambda: keras.optimizers.SGD(0.2)}, "optimizer"),

@@ -75,6 +75,11 @@ def at_least_zero():
     return _numbers(optional=False)
 
 
+def above_zero(optional=False):
+    """A finite number above 0."""
+    return _numbers(optional) + values(zero=0.0)
+
+
 def boolean():
     """True or False, and nothing else."""
     return _unless(

@@ -3,6 +3,7 @@
 import keras
 
 import keras_amto
+from tests.wrong_calls.kinds import above_zero
 from tests.wrong_calls.kinds import at_least_zero
 from tests.wrong_calls.kinds import boolean
 from tests.wrong_calls.kinds import choice
@@ -38,6 +39,7 @@ ROWS = [
             *types(a_class_of_metrics=keras.metrics.AUC),
         ),
         max_steps=integer(1, optional=True),
+        max_seconds=above_zero(optional=True),
     ),
     *POPULATION_BACKUP.rows(
         backup_dir=path(),

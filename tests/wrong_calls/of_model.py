@@ -2,6 +2,7 @@
 
 import keras
 import numpy as np
+from sklearn.model_selection import KFold
 
 import keras_amto
 from tests.networks import mlp
@@ -88,6 +89,21 @@ _CONSTRUCTOR = AMTO_MODEL.rows(
             an_array=np.ones(2),
             a_class_of_layers=keras.layers.RandomFlip,
         ),
+    ),
+    splits=(
+        *types(
+            a_number=3,
+            text="kfold",
+            an_array=np.ones((2, 2)),
+            a_class_of_splitters=KFold,
+        ),
+        *values(no_pairs=[3, 4], triples=[([0], [1], [2])]),
+    ),
+    groups=values(
+        without_splitter=[0, 1],
+        text="patients",
+        a_number=3,
+        an_array=np.ones((2, 2)),
     ),
     name=name(),
 )
