@@ -141,7 +141,7 @@ def run_seed(data, network, seed, options, done):
         keras.utils.set_random_seed(seed)
         shape = (options.image_size, options.image_size, 3)
         made = make_network(network, shape, len(sets.class_names), weights)
-        model = train_on_images(made, sets.train, settings, verbose=0)
+        model = train_on_images(made, sets.train, settings)
         figures = model.evaluate(sets.test, verbose=0, return_dict=True)
         yield run | {
             "accuracy": figures["accuracy"],

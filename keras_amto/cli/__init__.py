@@ -12,14 +12,18 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from keras_amto.cli import compare
+from keras_amto.cli import predict
 from keras_amto.cli import report
 from keras_amto.cli import serve
 from keras_amto.cli import train
 from keras_amto.invocation import import_whole_package
 
 COMMANDS = {
-    "train": train, "compare": compare, "report": report, "serve": serve
+    "train": train, "predict": predict, "compare": compare, "report": report,
+    "serve": serve,
 }  # fmt: skip
+
+COMPLETION = "print a script that completes this command in a shell"
 
 # Errors that are told in one line. Any other is a bug, and needs a traceback.
 _MISTAKES = (
@@ -72,4 +76,14 @@ def _parser() -> argparse.ArgumentParser:
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
         module.add_arguments(command)
+    _add_completion(parser)
     return parser
+
+
+def _add_completion(parser: argparse.ArgumentParser) -> None:
+    """Adds an option that prints a script for a shell, where shtab is there."""
+    try:
+        import shtab
+    except ImportError:
+        return
+    shtab.add_argument_to(parser, "--print-completion", help=COMPLETION)

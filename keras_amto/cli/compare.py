@@ -2,13 +2,17 @@
 
 import argparse
 import concurrent.futures
+import json
 import os
 import pathlib
 import subprocess
 import sys
 from typing import Any
 
+from keras_amto.cli.output import standard_output
 from keras_amto.experiments.arms import ARMS
+
+_STANDARD_ERROR = 2
 
 HELP = "Compare AMTO with other ways to spend the same data and time."
 
@@ -42,6 +46,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--report-only", action="store_true",
         help="train nothing: write tables and pictures again from "
         "DIR")  # fmt: skip
+    add("--json", action="store_true",
+        help="print one JSON object, with every run, and all else to the "
+        "standard error")  # fmt: skip
     # Of a process that another one starts; see `_run_each`.
     add("--part", choices=("check", "training"), help=argparse.SUPPRESS)
     add("--data", default="digits", metavar="NAME_OR_PATH",
@@ -90,6 +97,15 @@ def _seeds(text: str) -> int | list[int]:
 
 def run(options: argparse.Namespace) -> None:
     """Compares, and prints the table."""
+    with standard_output(options.json) as show:
+        _run(options)
+        if options.part is None:
+            path = pathlib.Path(options.output) / "runs.json"
+            runs = json.loads(path.read_text("utf-8"))
+            show({"output": options.output, "runs": runs})
+
+
+def _run(options: argparse.Namespace) -> None:
     directory = pathlib.Path(options.output)
     seeds = options.seeds
     if isinstance(seeds, int) and seeds > 1:
@@ -135,7 +151,10 @@ def _run_each(seeds: list[int], options: argparse.Namespace) -> None:
         # Of an option that is given twice, the last counts.
         part = ["--seeds", f"{seed},", "--part", "training"]
         return subprocess.run(
-            [*command, *part], env=environment, check=False
+            [*command, *part],
+            env=environment,
+            check=False,
+            stdout=_STANDARD_ERROR if options.json else None,
         ).returncode
 
     with concurrent.futures.ThreadPoolExecutor(count) as executor:

@@ -7,8 +7,11 @@ from typing import Any
 from keras_amto.choices import ACCEPTANCES
 from keras_amto.choices import ANSWERS
 from keras_amto.choices import DATA_SETS
+from keras_amto.choices import METHODS
 from keras_amto.choices import STOP_WHEN
 from keras_amto.choices import TRANSFERS
+from keras_amto.cli.output import standard_output
+from keras_amto.experiments.settings import DECIDED
 from keras_amto.experiments.settings import PAPER
 from keras_amto.experiments.settings import RunSettings
 
@@ -16,15 +19,19 @@ HELP = "Train a network on images with AMTO, and save the winner."
 
 EXAMPLES = """\
 examples:
-  keras_amto train --data photos --model mobilenet_v2 --weights imagenet \\
+  keras_amto train photos
+  keras_amto train photos --method full --time-limit 2h
+  keras_amto train photos --model mobilenet_v2 --weights imagenet \\
       --output runs/photos
-  keras_amto train --data rsscn7 --data-dir RSSCN7 --model squeezenet \\
+  keras_amto train rsscn7 --data-dir RSSCN7 --model squeezenet \\
       --weights squeezenet_notop.h5 --preset paper --output runs/paper
-  keras_amto train --data photos --model runs/photos/winner.keras \\
+  keras_amto train photos --model runs/photos/winner.keras \\
       --learning-rate 1e-4 --max-steps 200 --output runs/photos_2
+  keras_amto train photos --plan
 
-A random fifth of a folder's images is kept for the test. The output directory
-gets:
+A random fifth of a folder's images is kept for the test. For a folder, what is
+not given is decided by how many images each class has and how large they are;
+the command says what. The output directory gets:
   metrics.json    of the winner, on the test images
   winner.keras    the winner, or what --answer says, a plain Keras model
   saved_model/    the same for serving: takes RGB images in [0, 255]
@@ -32,7 +39,8 @@ gets:
   finalists.json  the table it was chosen from
   ledger.jsonl    every round; history.json: every epoch
   settings.json   all settings
-`keras_amto report DIR` makes a page of it.
+`keras_amto predict DIR IMAGE...` classifies images with it, and `keras_amto
+report DIR` makes a page of it.
 """
 
 _SETTINGS = {each.name: each for each in dataclasses.fields(RunSettings)}
@@ -41,22 +49,32 @@ _SETTINGS = {each.name: each for each in dataclasses.fields(RunSettings)}
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the options of the command."""
     add = parser.add_argument
-    add("--data", required=True, metavar="DIR_OR_NAME",
+    add("data", metavar="DIR_OR_NAME",
         help="a folder that holds a folder of images for each class, or one "
         f"of {', '.join(DATA_SETS)}")  # fmt: skip
     add("--data-dir", metavar="DIR",
         help="where tensorflow-datasets keeps its data, for the names; for "
         "rsscn7 also its folder of class folders")  # fmt: skip
-    add("--model", required=True, metavar="NAME_OR_FILE",
+    add("--model", metavar="NAME_OR_FILE",
         help="squeezenet, any network of keras.applications such as "
         "mobilenet_v2 or DenseNet121, or a .keras file of a classifier that "
-        "takes RGB values in [0, 255] and returns probabilities")  # fmt: skip
+        "takes RGB values in [0, 255] and returns probabilities (default: "
+        "mobilenet_v2, with its ImageNet weights where Keras can download "
+        "them)")  # fmt: skip
     add("--weights", metavar="PATH",
         help="ImageNet weights without the top, or imagenet to let Keras "
         "download them (default: random ones)")  # fmt: skip
     add("--image-size", type=int, metavar="PIXELS",
-        help="a side (default: 224, or what a .keras file takes)")  # fmt: skip
-    add("--output", required=True, metavar="DIR", help="for the results")
+        help="a side (default: by the images of a folder, at most 224; or "
+        "what a .keras file takes)")  # fmt: skip
+    add("--output", metavar="DIR",
+        help="for the results (default: runs/NAME_OF_THE_DATA)")  # fmt: skip
+    add("--plan", action="store_true",
+        help="train a few steps, and say what time, memory and disk a run "
+        "takes")  # fmt: skip
+    add("--json", action="store_true",
+        help="print one JSON object, and all else to the standard "
+        "error")  # fmt: skip
     add("--overwrite", action="store_true",
         help="replace the run in DIR, once this one is complete")  # fmt: skip
     add("--backup", metavar="DIR",
@@ -67,6 +85,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "options replace parts of it")  # fmt: skip
     for name, setting in _SETTINGS.items():
         default = f"default: {_text(setting.default)}"
+        if name in DECIDED:
+            default += ", or by a folder's images"
         if name in PAPER:
             default += f"; paper: {_text(PAPER[name])}"
         option: dict[str, Any] = {"type": type(setting.default), "metavar": "N"}
@@ -83,10 +103,17 @@ def _text(value: Any) -> str:
     if isinstance(value, tuple):
         return " ".join(map(str, value)) or "never"
     if value is None:
-        return "the system's temporary directory"
+        return "none"
     if isinstance(value, bool):
         return "yes" if value else "no"
     return str(value)
+
+
+def _seconds(text: str) -> float:
+    """Reads a time: `90`, `90s`, `30m` or `2h`."""
+    units = {"s": 1, "m": 60, "h": 3600}
+    number, unit = (text[:-1], text[-1]) if text[-1:] in units else (text, "s")
+    return float(number) * units[unit]
 
 
 def _patience(text: str) -> int | None:
@@ -103,6 +130,8 @@ _OPTIONS: dict[str, dict[str, Any]] = {
     "acceptance": {"metavar": None, "choices": ACCEPTANCES},
     "answer": {"metavar": None, "choices": ANSWERS},
     "stop_when": {"metavar": None, "choices": STOP_WHEN},
+    "method": {"metavar": None, "choices": METHODS},
+    "time_limit": {"type": _seconds, "metavar": "TIME"},
     "flip": {
         "type": None, "metavar": None, "action": argparse.BooleanOptionalAction
     },
@@ -112,25 +141,32 @@ _OPTIONS: dict[str, dict[str, Any]] = {
 
 def run(options: argparse.Namespace) -> None:
     """Trains, tests and saves."""
-    from keras_amto.experiments.train import train
+    with standard_output(options.json) as show:
+        names = ("model", "weights", "image_size", "data_dir", "preset")
+        inputs = {name: getattr(options, name) for name in names}
+        given = _given(options)
+        if options.plan:
+            from keras_amto.experiments.forecast import forecast
 
-    names = ("data", "model", "output", "weights", "image_size", "data_dir",
-             "preset", "overwrite", "backup")  # fmt: skip
-    inputs = {name: getattr(options, name) for name in names}
-    train(settings=_settings(options), **inputs)
+            show(forecast(options.data, given, **inputs))
+            return
+        from keras_amto.experiments.train import train
+
+        for name in ("output", "overwrite", "backup"):
+            inputs[name] = getattr(options, name)
+        show(train(options.data, given, **inputs))
 
 
-def _settings(options: argparse.Namespace) -> RunSettings:
-    given = {
+def _given(options: argparse.Namespace) -> dict[str, Any]:
+    """The settings that were given, by the preset or one by one."""
+    given: dict[str, Any] = {
         name: tuple(value) if isinstance(value, list) else value
         for name, value in vars(options).items()
         if name in _SETTINGS
     }
-    preset = PAPER if options.preset else {}
-    settings = RunSettings(**preset | given)
-    if "momentum" in given and settings.optimizer.lower() != "sgd":
+    if "momentum" in given and given.get("optimizer", "sgd").lower() != "sgd":
         raise ValueError(
             "`momentum` is for sgd only. Received: --momentum and "
-            f"--optimizer {settings.optimizer}. Expected: one of them."
+            f"--optimizer {given['optimizer']}. Expected: one of them."
         )
-    return settings
+    return (PAPER if options.preset else {}) | given

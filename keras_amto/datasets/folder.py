@@ -91,7 +91,7 @@ def load_folder(
     names = _find_classes(root, class_names)
     files, labels = [], []
     for label, name in enumerate(names):
-        found = _find_images(root / name)
+        found = find_images(root / name)
         files += found
         labels += [label] * len(found)
     tests = draw_test_set(len(files), test_split, seed)
@@ -154,7 +154,8 @@ def _find_classes(
     return tuple(expected or found)
 
 
-def _find_images(folder: pathlib.Path) -> list[str]:
+def find_images(folder: pathlib.Path) -> list[str]:
+    """Returns the paths of all images in a folder, or raises."""
     files = sorted(path for path in folder.rglob("*") if path.is_file())
     images = [os.fspath(p) for p in files if p.suffix.lower() in SUFFIXES]
     if not images:
@@ -177,6 +178,36 @@ def draw_test_set(size: int, share: float, seed: int) -> npt.NDArray[np.bool_]:
     return drawn
 
 
+def read_images(paths: Sequence[str], image_size: int) -> npt.NDArray[Any]:
+    """Reads files as `load_folder` does: bytes of shape `(n, side, side, 3)`.
+
+    Raises a ValueError that names the file that cannot be decoded.
+    """
+    import tensorflow as tf
+
+    images = []
+    for path in paths:
+        try:
+            content = tf.io.read_file(path)
+            images.append(_decode(content, image_size).numpy())
+        except tf.errors.InvalidArgumentError as error:
+            raise ValueError(
+                f"The image cannot be decoded. Received: {path!r}. "
+                f"Expected: a file with an ending among {SUFFIXES}."
+            ) from error
+    return np.stack(images)
+
+
+def _decode(content: Any, image_size: int) -> Any:
+    import tensorflow as tf
+
+    image = tf.io.decode_image(content, 3, expand_animations=False)
+    image.set_shape((None, None, 3))
+    size = (image_size, image_size)
+    image = tf.image.resize(image, size, antialias=True)
+    return tf.saturate_cast(tf.round(image), tf.uint8)
+
+
 def batched_images(encoded: Any, image_size: int, batch_size: int) -> Any:
     """Decodes, resizes and batches `(bytes of a file, class index)`.
 
@@ -186,11 +217,7 @@ def batched_images(encoded: Any, image_size: int, batch_size: int) -> Any:
     import tensorflow as tf
 
     def decode(content: Any, label: Any) -> tuple[Any, Any]:
-        image = tf.io.decode_image(content, 3, expand_animations=False)
-        image.set_shape((None, None, 3))
-        size = (image_size, image_size)
-        image = tf.image.resize(image, size, antialias=True)
-        return tf.saturate_cast(tf.round(image), tf.uint8), label
+        return _decode(content, image_size), label
 
     return (
         encoded.map(decode, num_parallel_calls=tf.data.AUTOTUNE)

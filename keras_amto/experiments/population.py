@@ -65,6 +65,8 @@ def train_population(
     seed: int,
     mix: Mix | None = None,
     mix_every: int = 1,
+    augment: Callable[..., Any] | None = None,
+    max_seconds: float | None = None,
     on_step: Callable[[int], None] = lambda _: None,
 ) -> Trained:
     """Trains some networks on the whole gross set, in batches of their own.
@@ -80,10 +82,14 @@ def train_population(
         seed: Integer, of the order of samples and the layers' random numbers.
         mix: What becomes of all weights every `mix_every` steps, or `None`.
         mix_every: Integer, in steps.
+        augment: As in `AMTOModel`.
+        max_seconds: Float, or `None`: after which training ends early.
         on_step: Called with the steps that all have done together.
     """
     data = IndexedData(*gross)
-    engine, replicas, states = _start(network, data, optimizer, size, seed)
+    engine, replicas, states = _start(
+        network, data, optimizer, size, seed, augment
+    )
     everything = np.arange(data.size)
     batches = [
         TrainingBatches(everything, batch_size, task=number, seed=seed)
@@ -111,7 +117,13 @@ def train_population(
         if step in ends and step > AVERAGE_FROM * steps:
             mean = mean.add([replica.weights for replica in replicas])
         on_step(step * size)
+        passed = time.perf_counter() - begin
+        following = passed * (1 + interval / step)  # after one interval more
+        if max_seconds is not None and following > max_seconds:
+            break
     seconds = time.perf_counter() - begin
+    if not mean.networks:  # it ended before averaging began
+        mean = mean.add([replica.weights for replica in replicas])
     replicas = [engine.finalize(replica) for replica in replicas]
     weights = [list(map(np.asarray, each.weights)) for each in replicas]
     samples = statistics_set(data, everything, batch_size, seed)
@@ -172,6 +184,7 @@ def _start(
     optimizer: keras.optimizers.Optimizer,
     size: int,
     seed: int,
+    augment: Callable[..., Any] | None = None,
 ) -> tuple[Engine, list[Replica], list[Any]]:
     optimizer.build(network.trainable_variables)
     arguments = {
@@ -183,7 +196,7 @@ def _start(
     name = resolve_engine("auto", eagerly=False)
     engine = make_engine(
         name,
-        WorkerFactory(network, None, arguments),
+        WorkerFactory(network, None, arguments, augment),
         data.sample(2),
         placement_under(None, size, name),
     )

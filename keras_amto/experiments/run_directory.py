@@ -13,7 +13,9 @@ from typing import Any
 
 import keras
 
+from keras_amto.exporting import export_network
 from keras_amto.model import AMTOModel
+from keras_amto.report import save_figures
 from keras_amto.report import save_run
 
 # Everything that a run can leave, and the page that `report` writes about it.
@@ -65,21 +67,33 @@ def new_run(
 
 def save_results(
     place: pathlib.Path,
-    model: AMTOModel,
+    model: keras.Model,
     settings: Mapping[str, Any],
     metrics: Mapping[str, float],
     class_names: Sequence[str],
 ) -> None:
-    """Writes a run: figures, and the winner in two formats."""
-    save_run(place, settings, model.ledger, model.finalists, metrics)
-    history = {"epoch": model.history.epoch, **model.history.history}
-    text = json.dumps(history, indent=2, default=float) + "\n"
-    (place / "history.json").write_text(text, "utf-8")
+    """Writes a run: figures, and the network that answers in two formats.
+
+    `model` is an `AMTOModel`, or one network, which has no ledger.
+    """
+    network = model
+    if isinstance(model, AMTOModel):
+        network = model.best_model
+        save_run(place, settings, model.ledger, model.finalists, metrics)
+        history = {"epoch": model.history.epoch, **model.history.history}
+        text = json.dumps(history, indent=2, default=float) + "\n"
+        (place / "history.json").write_text(text, "utf-8")
+    else:
+        save_figures(place, settings, metrics)
     names = "".join(f"{name}\n" for name in class_names)
     (place / "classes.txt").write_text(names, "utf-8")
-    model.best_model.save(place / "winner.keras")
+    network.save(place / "winner.keras")
     size = settings["image_size"]
     # Resized images are floats, whatever the network was trained on.
     served = keras.InputSpec(shape=(None, size, size, 3), dtype="float32")
-    path = place / "saved_model"
-    model.export(path, verbose=False, input_signature=[served])
+    export_network(
+        network,
+        place / "saved_model",
+        verbose=False,
+        input_signature=[served],
+    )

@@ -10,6 +10,7 @@ from typing import Any
 from keras_amto.choices import ACCEPTANCES
 from keras_amto.choices import ANSWERS
 from keras_amto.choices import MEMORY_LIMIT
+from keras_amto.choices import METHODS
 from keras_amto.choices import STOP_WHEN
 from keras_amto.choices import TRANSFERS
 
@@ -28,6 +29,11 @@ class RunSettings:
     Those that `AMTOModel`, its `fit` and `AMTOCallback` have mean the same.
     """
 
+    method: str = _setting(
+        "amto",
+        "amto, or full: one network on everything but the test images, which "
+        "docs/results.md finds hard to beat",
+    )
     num_tasks: int = _setting(4, "M; 1 is the conventional way")
     transfer_interval: int = _setting(100, "c, in steps")
     batch_size: int = _setting(32, "images of a step")
@@ -65,6 +71,9 @@ class RunSettings:
     patience: int | None = _setting(
         10, "validations without improvement before training ends, or none"
     )
+    time_limit: float | None = _setting(
+        None, "seconds that training may take, such as 90, 30m or 2h"
+    )
     stop_when: str = _setting("any", "how many tasks are out of patience")
     flip: bool = _setting(False, "flip training images horizontally at random")
     seed: int = _setting(
@@ -74,7 +83,9 @@ class RunSettings:
         MEMORY_LIMIT,
         "bytes; images that take more are written to a file while training",
     )
-    cache_dir: str | None = _setting(None, "the directory of that file")
+    cache_dir: str | None = _setting(
+        None, "the directory of that file, else that for temporary files"
+    )
 
     def __post_init__(self) -> None:
         from keras_amto import arguments
@@ -90,6 +101,14 @@ class RunSettings:
         arguments.check_choice("transfer", self.transfer, TRANSFERS)
         arguments.check_choice("acceptance", self.acceptance, ACCEPTANCES)
         arguments.check_choice("answer", self.answer, ANSWERS)
+        arguments.check_choice("method", self.method, METHODS)
+        arguments.check_optional_positive("time_limit", self.time_limit)
+        if self.method == "full" and self.answer == "ensemble":
+            raise ValueError(
+                "One network has no ensemble. Received: method='full' and "
+                "answer='ensemble'. Expected: answer='winner', its last "
+                "weights, or answer='average'."
+            )
         arguments.check_share(
             "validation_split", self.validation_split, zero=False
         )
@@ -131,3 +150,9 @@ PAPER: dict[str, Any] = {
     "drop_at": (2_000, 7_000),
     "flip": True,
 }
+
+#: What `experiments/defaults.py` decides by the images of a folder.
+DECIDED = (
+    "batch_size", "validation_split", "transfer_interval", "max_steps",
+    "patience", "optimizer", "learning_rate", "flip",
+)  # fmt: skip

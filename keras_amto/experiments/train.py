@@ -2,6 +2,8 @@
 
 import dataclasses
 import os
+import pathlib
+import sys
 from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import Any
@@ -10,9 +12,8 @@ import keras
 
 from keras_amto.callbacks import AMTOCallback
 from keras_amto.callbacks import PopulationBackup
-from keras_amto.experiments.data import load_images
-from keras_amto.experiments.networks import image_size_of
-from keras_amto.experiments.networks import make_network
+from keras_amto.experiments.job import Job
+from keras_amto.experiments.job import prepare
 from keras_amto.experiments.run_directory import new_run
 from keras_amto.experiments.run_directory import save_results
 from keras_amto.experiments.settings import RunSettings
@@ -26,55 +27,77 @@ Path = str | os.PathLike[str]
 
 def train(
     data: str,
-    model: str,
-    output: Path,
-    settings: RunSettings,
+    given: Mapping[str, Any],
     *,
+    model: str | None = None,
+    output: Path | None = None,
     weights: Path | None = None,
     image_size: int | None = None,
     data_dir: Path | None = None,
     preset: str | None = None,
     overwrite: bool = False,
     backup: Path | None = None,
-) -> None:
-    """Trains a network on images, tests the winner and saves everything.
+) -> dict[str, Any]:
+    """Trains a network on images, tests the answer and saves everything.
 
     `data` and `data_dir` are as in `load_images`, `model` and `weights` as in
-    `make_network`, `overwrite` as in `new_run`. `preset` is the name of what
-    the settings were taken from.
+    `make_network`, `overwrite` as in `new_run`. `given` are settings of
+    `RunSettings`; what it lacks is decided by the folder. `preset` is the name
+    of what the settings were taken from.
+
+    Returns:
+        The figures of the test, and where the run was saved.
     """
     if keras.config.backend() != "tensorflow":
         raise ValueError(
             "A SavedModel is written by TensorFlow. Received: the backend "
             f"{keras.config.backend()!r}. Expected: KERAS_BACKEND=tensorflow."
         )
+    # Here, since `import keras_amto` imports nothing but Keras.
+    from keras_amto.experiments.run_progress import RunProgress
+
+    RunSettings(**given)  # refuses what is wrong before anything is read
+    output = output or pathlib.Path("runs") / pathlib.Path(data).name
     with new_run(output, overwrite) as place:
-        size = image_size_of(model, image_size)
-        images, tests, names = load_images(data, size, settings.seed, data_dir)
-        keras.utils.set_random_seed(settings.seed)
-        network = make_network(model, (size, size, 3), len(names), weights)
-        test_images = count_images(tests, settings)
+        job = prepare(data, given, model, weights, image_size, data_dir, preset)
+        settings = job.settings
+        test_images = count_images(job.tests, settings)
         print(f"{test_images} images are kept for the test.")
-        callbacks = [PopulationBackup(backup)] if backup else []
-        trained = train_on_images(network, images, settings, callbacks)
-        found = trained.evaluate(tests, verbose=0, return_dict=True)
+        callbacks: list[keras.callbacks.Callback]
+        callbacks = [RunProgress(settings.max_steps)]
+        if backup:
+            callbacks.append(PopulationBackup(backup))
+        if settings.method == "full":
+            if backup:
+                raise ValueError(
+                    "One network on everything is not backed up. Received: "
+                    "--backup with --method full. Expected: one of them."
+                )
+            trained = train_on_everything(job)
+        else:
+            trained = train_on_images(
+                job.network, job.images, settings, callbacks
+            )
+        found = trained.evaluate(job.tests, verbose=0, return_dict=True)
         metrics = {name: float(value) for name, value in found.items()}
         described = {
             "data": data,
-            "model": model,
-            "weights": weights,
-            "image_size": size,
+            "model": job.model,
+            "weights": job.weights,
+            "image_size": job.image_size,
             "preset": preset,
             **dataclasses.asdict(settings),
             "test_images": test_images,
             "keras_amto": __version__,
             "keras": keras.version(),
         }
-        save_results(place, trained, described, metrics, names)
-    print(f"\n{trained.finalists}\n")
+        save_results(place, trained, described, metrics, job.class_names)
+    if isinstance(trained, AMTOModel):
+        print(f"\n{trained.finalists}\n")
     accuracy, loss = metrics["accuracy"], metrics["loss"]
     print(f"test accuracy {accuracy:.4f}, test loss {loss:.4f}")
-    print(output)
+    print(os.fspath(output))
+    return {"output": os.fspath(output), **metrics, "settings": described}
 
 
 def count_images(images: Any, settings: RunSettings) -> int:
@@ -91,14 +114,13 @@ def train_on_images(
     images: Any,
     settings: RunSettings,
     callbacks: Sequence[keras.callbacks.Callback] = (),
-    verbose: int = 1,
 ) -> AMTOModel:
     """Trains a classifier on a dataset of images and class indices."""
     names = (
         "num_tasks", "transfer_interval", "validation_split", "holdout_split",
         "transfer", "acceptance", "seed", "memory_limit", "cache_dir",
     )  # fmt: skip
-    flip = keras.layers.RandomFlip("horizontal") if settings.flip else None
+    flip = flips(settings)
     return train_amto(
         network,
         images,
@@ -108,11 +130,48 @@ def train_on_images(
         {name: getattr(settings, name) for name in names} | {"augment": flip},
         patience=settings.patience,
         stop_when=settings.stop_when,
+        max_seconds=settings.time_limit,
         answer=settings.answer,
         callbacks=callbacks,
         batch_size=settings.batch_size,
-        verbose=verbose,
+        verbose=0,
     )
+
+
+def flips(settings: RunSettings) -> keras.Layer | None:
+    """Returns the augmentation of a run."""
+    return keras.layers.RandomFlip("horizontal") if settings.flip else None
+
+
+def train_on_everything(job: Job) -> keras.Model:
+    """Trains one network on all images but those of the test."""
+    from keras_amto.experiments.data import LabelledArrays
+    from keras_amto.experiments.population import train_population
+    from keras_amto.experiments.run_progress import RunProgress
+
+    settings = job.settings
+    images, _ = read_data(job.images, memory_limit=sys.maxsize)
+    optimizer = settings.make_optimizer()
+    progress = RunProgress(settings.max_steps)
+    trained = train_population(
+        job.network,
+        LabelledArrays(images.x, images.y),
+        optimizer,
+        size=1,
+        steps=settings.max_steps,
+        batch_size=settings.batch_size,
+        interval=settings.transfer_interval,
+        seed=settings.seed,
+        augment=flips(settings),
+        on_step=progress.show,
+        max_seconds=settings.time_limit,
+    )
+    is_average = settings.answer == "average"
+    job.network.set_weights(
+        trained.average if is_average else trained.weights[0]
+    )
+    job.network.compile(optimizer, LOSS, metrics=["accuracy"])
+    return job.network
 
 
 def train_amto(
@@ -125,18 +184,25 @@ def train_amto(
     *,
     patience: int | None = None,
     stop_when: str = "any",
+    max_seconds: float | None = None,
     answer: str = "winner",
     callbacks: Sequence[keras.callbacks.Callback] = (),
     **fit_arguments: Any,
 ) -> AMTOModel:
     """Trains a classifier with AMTO, or the conventional way with one task.
 
-    `max_steps`, `patience`, `stop_when` and `answer` are those of
-    `AMTOCallback`; `settings` are more arguments of `AMTOModel`.
+    `max_steps` and what follows up to `answer` are arguments of `AMTOCallback`;
+    `settings` are more arguments of `AMTOModel`.
     """
     model = AMTOModel(network, **settings)
     model.compile(optimizer, LOSS, metrics=["accuracy"])
-    stop = AMTOCallback(patience, stop_when, max_steps=max_steps, answer=answer)
+    stop = AMTOCallback(
+        patience,
+        stop_when,
+        max_steps=max_steps,
+        max_seconds=max_seconds,
+        answer=answer,
+    )
     model.fit(
         x,
         y,

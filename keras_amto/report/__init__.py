@@ -3,6 +3,7 @@
 from keras_amto.report.page import write_report
 from keras_amto.report.run_directory import RunDirectory
 from keras_amto.report.run_directory import read_run
+from keras_amto.report.run_directory import save_figures
 from keras_amto.report.run_directory import save_run
 from keras_amto.report.story import run_pictures
 from keras_amto.report.story import tell
@@ -11,6 +12,7 @@ __all__ = [
     "RunDirectory",
     "read_run",
     "run_pictures",
+    "save_figures",
     "save_run",
     "tell",
     "write_report",

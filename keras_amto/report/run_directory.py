@@ -74,6 +74,15 @@ def save_run(
     ledger.save(path / _LEDGER)
     if finalists is not None:
         (path / _FINALISTS).write_text(finalists.to_json() + "\n", "utf-8")
+    save_figures(path, settings, metrics)
+
+
+def save_figures(
+    path: pathlib.Path,
+    settings: Mapping[str, Any],
+    metrics: Mapping[str, Any] | None,
+) -> None:
+    """Writes the settings of a run and the figures of its test."""
     for name, values in ((_SETTINGS, settings), (_METRICS, metrics)):
         if values is not None:
             text = json.dumps(dict(values), indent=2) + "\n"

@@ -206,3 +206,12 @@ def test_a_script_is_the_command_by_its_name(
     assert started(monkeypatch, arguments, arguments) == is_command
     # Python's own options stand before it.
     assert started(monkeypatch, ["-E", *arguments], arguments) == is_command
+
+
+def test_a_shell_can_complete_commands(capsys):
+    pytest.importorskip("shtab")
+    with pytest.raises(SystemExit, match="0"):
+        main(["--print-completion", "bash"])
+    script = capsys.readouterr().out
+    assert "predict" in script
+    assert "--time-limit" in script

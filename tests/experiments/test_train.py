@@ -14,6 +14,7 @@ from keras_amto.cli import main
 from keras_amto.cli import train
 from keras_amto.experiments.run_directory import RUN_FILES
 from keras_amto.experiments.run_directory import new_run
+from keras_amto.experiments.settings import RunSettings
 from keras_amto.report import read_run
 from tests.conftest import ROOT
 from tests.conftest import needs_tensorflow
@@ -62,9 +63,10 @@ def run_dir(tree, network, tmp_path_factory):
     """A run of seven steps: two rounds, and one of a single step."""
     path = tmp_path_factory.mktemp("runs") / "new" / "run"
     arguments = [
-        "train", "--data", str(tree), "--model", str(network), *QUICK,
-        "--max-steps", "7", "--learning-rate", "1", "--flip",
-        "--output", str(path), "--backup", str(path.parent / "backup"),
+        "train", str(tree), "--model", str(network), *QUICK,
+        "--max-steps", "7", "--optimizer", "sgd", "--learning-rate", "1",
+        "--flip", "--output", str(path),
+        "--backup", str(path.parent / "backup"),
     ]  # fmt: skip
     assert main(arguments) == 0
     return path
@@ -110,9 +112,9 @@ def test_images_on_disk_give_the_same_run(
     cache, path = tmp_path / "cache", tmp_path / "run"
     cache.mkdir()
     arguments = [
-        "train", "--data", str(tree), "--model", str(network), *QUICK,
-        "--max-steps", "7", "--learning-rate", "1", "--flip",
-        "--output", str(path), "--memory-limit", "1",
+        "train", str(tree), "--model", str(network), *QUICK,
+        "--max-steps", "7", "--optimizer", "sgd", "--learning-rate", "1",
+        "--flip", "--output", str(path), "--memory-limit", "1",
         "--cache-dir", str(cache),
     ]  # fmt: skip
     assert main(arguments) == 0
@@ -145,13 +147,17 @@ def test_the_winner_is_served_from_the_bytes_of_a_jpeg(run_dir, tree):
 
 def test_the_winner_is_trained_on(run_dir, tree, tmp_path, capfd):
     arguments = [
-        "train", "--data", str(tree), "--num-tasks", "1", "--max-steps", "4",
+        "train", str(tree), "--num-tasks", "1", "--max-steps", "4",
         "--transfer-interval", "2",
         "--model", str(run_dir / "winner.keras"), "--output", str(tmp_path),
     ]  # fmt: skip
     assert main(arguments) == 0
-    printed = capfd.readouterr().out
-    assert "Epoch 2/2" in printed
+    printed, told = capfd.readouterr()
+    assert "step 4 of 4, at most 0 s left, lowest validation loss" in told
+    assert "48 images to train on, 3 classes of " in printed
+    assert "So: --model " in printed
+    assert " --batch-size 8 --validation-split 0." in printed
+    assert "--max-steps" not in printed  # it was given
     assert "12 images are kept for the test" in printed
     assert "test accuracy" in printed
     assert read_run(tmp_path).settings["image_size"] == 32
@@ -159,7 +165,7 @@ def test_the_winner_is_trained_on(run_dir, tree, tmp_path, capfd):
 
 def test_a_network_is_made_by_name(tree, tmp_path):
     arguments = [
-        "train", "--data", str(tree), "--model", "SqueezeNet", *QUICK,
+        "train", str(tree), "--model", "SqueezeNet", *QUICK,
         "--num-tasks", "1", "--max-steps", "1", "--output", str(tmp_path),
     ]  # fmt: skip
     assert main(arguments) == 0
@@ -169,11 +175,7 @@ def test_a_network_is_made_by_name(tree, tmp_path):
 def settings_of(*arguments):
     parser = argparse.ArgumentParser()
     train.add_arguments(parser)
-    return train._settings(
-        parser.parse_args(
-            ["--data", "d", "--model", "m", "--output", "o", *arguments]
-        )
-    )
+    return RunSettings(**train._given(parser.parse_args(["d", *arguments])))
 
 
 def test_the_preset_is_the_experiment_of_the_paper():
@@ -213,11 +215,153 @@ def test_another_optimizer_gets_the_learning_rate():
     assert float(optimizer.learning_rate) == pytest.approx(0.1)
 
 
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("90", 90), ("90s", 90), ("1.5m", 90), ("2h", 7200)],
+)
+def test_a_time_limit_is_read_in_seconds_minutes_or_hours(text, seconds):
+    assert settings_of("--time-limit", text).time_limit == seconds
+
+
+def test_images_are_classified_as_in_training(run_dir, tree, capsys):
+    files = sorted(tree.rglob("*.jpg"))
+    assert main(["predict", str(run_dir), str(tree), "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert [each["image"] for each in found] == list(map(str, files))
+    answers = [next(iter(each["classes"])) for each in found]
+    assert answers == serve(run_dir, files)
+    assert accuracy(answers, [file.parent.name for file in files]) > 0.8
+    for each in found:
+        shares = list(each["classes"].values())
+        assert shares == sorted(shares, reverse=True)
+        assert sum(shares) == pytest.approx(1, abs=1e-5)
+
+    assert main(["predict", str(run_dir), str(files[0]), "--top", "1"]) == 0
+    (line,) = capsys.readouterr().out.splitlines()
+    assert re.fullmatch(rf"{re.escape(str(files[0]))}: blue [\d.]+ %", line)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["nowhere.jpg"], "There is no such image"),
+        (["--top", "0", "{tree}"], "`top` is too small"),
+        (["{here}"], "The image cannot be decoded"),
+    ],
+)
+def test_what_cannot_be_classified_is_one_line(
+    run_dir, tree, capsys, arguments, message
+):
+    given = [each.format(tree=tree, here=__file__) for each in arguments]
+    assert main(["predict", str(run_dir), *given]) == 1
+    error = capsys.readouterr().err
+    assert message in error
+    assert error.count("\n") == 1
+
+
+def test_a_directory_without_a_run_classifies_nothing(tmp_path, capsys):
+    assert main(["predict", str(tmp_path), "a.jpg"]) == 1
+    assert "There is no complete run" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("answer", ["winner", "average"])
+def test_one_network_can_be_trained_on_everything(
+    tree, network, tmp_path, capsys, answer
+):
+    arguments = [
+        "train", str(tree), "--model", str(network), "--method", "full",
+        "--max-steps", "12", "--transfer-interval", "3", "--optimizer", "sgd",
+        "--learning-rate", "1", "--answer", answer, "--json",
+        "--output", str(tmp_path / "run"),
+    ]  # fmt: skip
+    assert main(arguments) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["accuracy"] > 0.8
+    assert found["settings"]["method"] == "full"
+    assert read_figures(tmp_path / "run")["accuracy"] == found["accuracy"]
+    files = sorted(tree.rglob("*.jpg"))
+    served = serve(tmp_path / "run", files)
+    assert accuracy(served, [file.parent.name for file in files]) > 0.8
+
+
+def read_figures(path):
+    return json.loads((path / "metrics.json").read_text())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--answer", "ensemble"], "One network has no ensemble"),
+        (["--backup", "b"], "is not backed up"),
+    ],
+)
+def test_what_one_network_cannot_do_is_refused(
+    tree, network, tmp_path, capsys, arguments, message
+):
+    command = ["train", str(tree), "--model", str(network), "--method", "full"]
+    output = ["--output", str(tmp_path / "o")]
+    assert main([*command, *output, *arguments]) == 1
+    assert message in capsys.readouterr().err
+
+
+def test_a_plan_says_what_a_run_takes_and_trains_none(
+    tree, network, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    arguments = ["train", str(tree), "--model", str(network), "--plan"]
+    assert main([*arguments, "--time-limit", "1h"]) == 0
+    printed = capsys.readouterr().out
+    assert "A training step of one network takes" in printed
+    assert re.search(r"M = 4: about .* MB of memory .* \(this run\)", printed)
+    assert "fits into 60 min" in printed
+    assert not list(tmp_path.iterdir())
+
+    assert main([*arguments, "--json", "--time-limit", "0.001"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert [row["num_tasks"] for row in found["runs"]] == [1, 2, 4, 8]
+    assert found["runs"][0]["steps_in_time_limit"] == 0
+    assert found["disk_bytes"] > 0
+
+
+def test_without_a_network_or_a_place_a_run_has_both(
+    tmp_path, monkeypatch, capsys
+):
+    from keras_amto.experiments import job
+
+    tree = write_tree(tmp_path / "photos", dict.fromkeys(CLASSES, 6), side=32)
+    monkeypatch.chdir(tmp_path)
+    made = []
+
+    def make_network(name, shape, classes, weights=None):
+        made.append((name, shape, weights))
+        if weights == "imagenet":
+            raise OSError("there is no network")
+        return keras.Sequential(
+            [
+                keras.Input(shape),
+                keras.layers.GlobalAveragePooling2D(),
+                keras.layers.Dense(classes, "softmax"),
+            ]
+        )
+
+    monkeypatch.setattr(job, "make_network", make_network)
+    assert main(["train", str(tree), "--max-steps", "5"]) == 0
+    printed = capsys.readouterr()
+    assert made[0] == ("mobilenet_v2", (96, 96, 3), "imagenet")
+    assert made[1] == ("mobilenet_v2", (96, 96, 3), None)
+    assert "ImageNet weights cannot be downloaded" in printed.err
+    assert "--model mobilenet_v2 --image-size 96" in printed.out
+    assert printed.out.splitlines()[-1] == "runs/photos"
+    settings = read_run(tmp_path / "runs" / "photos").settings
+    assert settings["model"] == "mobilenet_v2"
+    assert settings["weights"] is None
+
+
 def test_a_run_is_kept_until_another_is_complete(run_dir, tmp_path, capsys):
     (tmp_path / "classes.txt").write_text("old")
     (tmp_path / "saved_model").mkdir()
     (tmp_path / "notes").write_text("mine")
-    arguments = ["train", "--data", "d", "--model", "m"]
+    arguments = ["train", "d", "--model", "m"]
     arguments += ["--output", str(tmp_path)]
     assert main(arguments) == 1
     error = capsys.readouterr().err
@@ -242,7 +386,6 @@ def test_a_run_is_kept_until_another_is_complete(run_dir, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--data", "nowhere"], "There are no such data"),
         (["--model", "lenet"], "There is no such network"),
         (["--model", "lenet.keras"], "There is no such Keras file"),
         (["--weights", "lenet.h5"], "`weights` is not a file"),
@@ -262,7 +405,7 @@ def test_a_run_is_kept_until_another_is_complete(run_dir, tmp_path, capsys):
 def test_a_wrong_value_is_one_line(tree, tmp_path, capsys, arguments, message):
     output = tmp_path / "deep" / "output"
     command = [
-        "train", "--data", str(tree), "--model", "squeezenet",
+        "train", str(tree), "--model", "squeezenet",
         "--image-size", "32", "--output", str(output), *arguments,
     ]  # fmt: skip
     assert main(command) == 1
@@ -272,12 +415,25 @@ def test_a_wrong_value_is_one_line(tree, tmp_path, capsys, arguments, message):
     assert not output.parent.exists()
 
 
+def test_data_that_are_not_there_are_one_line(tmp_path, capsys):
+    command = ["train", "nowhere", "--output", str(tmp_path / "o")]
+    assert main(command) == 1
+    error = capsys.readouterr().err
+    assert "There are no such data" in error
+    assert error.count("\n") == 1
+
+
 @pytest.mark.parametrize(
     "arguments",
-    [["--seed", "one"], ["--patience", "some"], ["--stop-when", "never"]],
+    [
+        ["--seed", "one"],
+        ["--time-limit", "long"],
+        ["--patience", "some"],
+        ["--stop-when", "never"],
+    ],
 )
 def test_what_is_no_value_at_all_is_one_line(capsys, arguments):
-    command = ["train", "--data", "d", "--model", "m", "--output", "o"]
+    command = ["train", "d", "--model", "m", "--output", "o"]
     with pytest.raises(SystemExit, match="2"):
         main([*command, *arguments])
     error = capsys.readouterr().err
@@ -295,14 +451,14 @@ def test_what_is_no_value_at_all_is_one_line(capsys, arguments):
 def test_a_file_that_does_not_fit_is_refused(
     tree, network, tmp_path, capsys, arguments, message
 ):
-    command = ["train", "--data", str(tree), "--model", str(network)]
+    command = ["train", str(tree), "--model", str(network)]
     assert main([*command, "--output", str(tmp_path / "o"), *arguments]) == 1
     assert message in capsys.readouterr().err
 
 
 def test_a_file_with_other_classes_is_refused(network, tmp_path, capsys):
     tree = write_tree(tmp_path / "tree", {"a": 5, "b": 5}, side=32)
-    command = ["train", "--data", str(tree), "--model", str(network)]
+    command = ["train", str(tree), "--model", str(network)]
     assert main([*command, "--output", str(tmp_path / "o")]) == 1
     assert "Expected: (None, 2)" in capsys.readouterr().err
 
@@ -316,7 +472,7 @@ def test_a_damaged_test_image_is_named_before_training(
     damaged = datasets.load_folder(tree).test.file_paths[1]
     with open(damaged, "wb") as file:
         file.write(jpeg(picture(0, 0))[:100])
-    command = ["train", "--data", str(tree), "--model", str(network)]
+    command = ["train", str(tree), "--model", str(network)]
     assert main([*command, "--output", str(tmp_path / "o")]) == 1
     printed = capsys.readouterr()
     assert damaged in printed.err
@@ -335,7 +491,7 @@ def test_a_data_set_that_cannot_be_downloaded_is_one_line(
     monkeypatch.setattr(
         tfds.download.DownloadManager, "download_and_extract", fail
     )
-    command = ["train", "--data", "uc_merced", "--model", "squeezenet"]
+    command = ["train", "uc_merced", "--model", "squeezenet"]
     command += ["--data-dir", str(tmp_path), "--output", str(tmp_path / "o")]
     assert main(command) == 1
     error = capsys.readouterr().err
@@ -348,7 +504,8 @@ def test_help_reads_well(capsys):
         main(["train", "--help"])
     printed = capsys.readouterr().out
     assert "examples:" in printed
-    assert "(default: 32; paper: 64)" in printed
+    spaced = " ".join(printed.split())
+    assert "(default: 32, or by a folder's images; paper: 64)" in spaced
     assert max(map(len, printed.splitlines())) <= 80
 
 
@@ -359,7 +516,7 @@ def test_the_images_of_rsscn7_are_learned_and_served(tmp_path):
     """The command of the README at half its steps, in one task."""
     weights = WEIGHTS / "squeezenet_v1.1_imagenet_notop.h5"
     arguments = [
-        "train", "--data", str(RSSCN7), "--model", "squeezenet",
+        "train", str(RSSCN7), "--model", "squeezenet",
         "--weights", str(weights), "--image-size", "96", "--num-tasks", "1",
         "--max-steps", "100", "--transfer-interval", "50",
         "--learning-rate", "5e-4", "--output", str(tmp_path),
