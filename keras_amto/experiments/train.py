@@ -1,9 +1,9 @@
 """`python -m keras_amto train`: one run on images."""
 
+import contextlib
 import dataclasses
 import os
 import pathlib
-import sys
 from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import Any
@@ -23,6 +23,11 @@ from keras_amto.version import __version__
 
 LOSS = "sparse_categorical_crossentropy"
 Path = str | os.PathLike[str]
+# What has no meaning with `method="full"`.
+_OF_TASKS = (
+    "num_tasks", "validation_split", "holdout_split", "transfer", "acceptance",
+    "patience", "stop_when", "backup",
+)  # fmt: skip
 
 
 def train(
@@ -56,7 +61,9 @@ def train(
     # Here, since `import keras_amto` imports nothing but Keras.
     from keras_amto.experiments.run_progress import RunProgress
 
-    RunSettings(**given)  # refuses what is wrong before anything is read
+    # What is wrong is refused before anything is read.
+    if RunSettings(**given).method == "full":
+        _refuse_for_one_network([*given, *(["backup"] if backup else [])])
     output = output or pathlib.Path("runs") / pathlib.Path(data).name
     with new_run(output, overwrite) as place:
         job = prepare(data, given, model, weights, image_size, data_dir, preset)
@@ -68,11 +75,6 @@ def train(
         if backup:
             callbacks.append(PopulationBackup(backup))
         if settings.method == "full":
-            if backup:
-                raise ValueError(
-                    "One network on everything is not backed up. Received: "
-                    "--backup with --method full. Expected: one of them."
-                )
             trained = train_on_everything(job)
         else:
             trained = train_on_images(
@@ -98,6 +100,17 @@ def train(
     print(f"test accuracy {accuracy:.4f}, test loss {loss:.4f}")
     print(os.fspath(output))
     return {"output": os.fspath(output), **metrics, "settings": described}
+
+
+def _refuse_for_one_network(given: Sequence[str]) -> None:
+    """Raises where something was given that one network does not have."""
+    found = [name for name in given if name in _OF_TASKS]
+    if found:
+        names = ", ".join(f"--{name.replace('_', '-')}" for name in found)
+        raise ValueError(
+            "One network on everything has no tasks, validation or backups. "
+            f"Received: {names} with --method full. Expected: one of them."
+        )
 
 
 def count_images(images: Any, settings: RunSettings) -> int:
@@ -150,22 +163,28 @@ def train_on_everything(job: Job) -> keras.Model:
     from keras_amto.experiments.run_progress import RunProgress
 
     settings = job.settings
-    images, _ = read_data(job.images, memory_limit=sys.maxsize)
     optimizer = settings.make_optimizer()
     progress = RunProgress(settings.max_steps)
-    trained = train_population(
-        job.network,
-        LabelledArrays(images.x, images.y),
-        optimizer,
-        size=1,
-        steps=settings.max_steps,
-        batch_size=settings.batch_size,
-        interval=settings.transfer_interval,
-        seed=settings.seed,
-        augment=flips(settings),
-        on_step=progress.show,
-        max_seconds=settings.time_limit,
-    )
+    with contextlib.ExitStack() as files:
+        images, _ = read_data(
+            job.images,
+            memory_limit=settings.memory_limit,
+            cache_dir=settings.cache_dir,
+            files=files,
+        )
+        trained = train_population(
+            job.network,
+            LabelledArrays(images.x, images.y),
+            optimizer,
+            size=1,
+            steps=settings.max_steps,
+            batch_size=settings.batch_size,
+            interval=settings.transfer_interval,
+            seed=settings.seed,
+            augment=flips(settings),
+            on_step=progress.show,
+            max_seconds=settings.time_limit,
+        )
     is_average = settings.answer == "average"
     job.network.set_weights(
         trained.average if is_average else trained.weights[0]

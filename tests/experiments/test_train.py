@@ -264,14 +264,18 @@ def test_a_directory_without_a_run_classifies_nothing(tmp_path, capsys):
     assert "There is no complete run" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("answer", ["winner", "average"])
+@pytest.mark.parametrize(
+    ("answer", "memory_limit"),
+    [("winner", 2**30), ("winner", 1), ("average", 2**30)],
+)
 def test_one_network_can_be_trained_on_everything(
-    tree, network, tmp_path, capsys, answer
+    tree, network, tmp_path, capsys, answer, memory_limit
 ):
     arguments = [
         "train", str(tree), "--model", str(network), "--method", "full",
         "--max-steps", "12", "--transfer-interval", "3", "--optimizer", "sgd",
         "--learning-rate", "1", "--answer", answer, "--json",
+        "--memory-limit", str(memory_limit),
         "--output", str(tmp_path / "run"),
     ]  # fmt: skip
     assert main(arguments) == 0
@@ -292,7 +296,8 @@ def read_figures(path):
     ("arguments", "message"),
     [
         (["--answer", "ensemble"], "One network has no ensemble"),
-        (["--backup", "b"], "is not backed up"),
+        (["--backup", "b"], "Received: --backup with --method full"),
+        (["--num-tasks", "4"], "Received: --num-tasks with --method full"),
     ],
 )
 def test_what_one_network_cannot_do_is_refused(
