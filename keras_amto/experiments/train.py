@@ -11,12 +11,15 @@ import keras
 from keras_amto.callbacks import AMTOCallback
 from keras_amto.callbacks import PopulationBackup
 from keras_amto.experiments.data import load_images
+from keras_amto.experiments.ledger_file import LedgerFile
 from keras_amto.experiments.networks import image_size_of
 from keras_amto.experiments.networks import make_network
 from keras_amto.experiments.run_directory import new_run
 from keras_amto.experiments.run_directory import save_results
 from keras_amto.experiments.settings import RunSettings
+from keras_amto.ledger import Ledger
 from keras_amto.model import AMTOModel
+from keras_amto.report import save_run
 from keras_amto.tasks import read_data
 from keras_amto.version import __version__
 
@@ -50,15 +53,6 @@ def train(
         )
     with new_run(output, overwrite) as place:
         size = image_size_of(model, image_size)
-        images, tests, names = load_images(data, size, settings.seed, data_dir)
-        keras.utils.set_random_seed(settings.seed)
-        network = make_network(model, (size, size, 3), len(names), weights)
-        test_images = count_images(tests, settings)
-        print(f"{test_images} images are kept for the test.")
-        callbacks = [PopulationBackup(backup)] if backup else []
-        trained = train_on_images(network, images, settings, callbacks)
-        found = trained.evaluate(tests, verbose=0, return_dict=True)
-        metrics = {name: float(value) for name, value in found.items()}
         described = {
             "data": data,
             "model": model,
@@ -66,10 +60,22 @@ def train(
             "image_size": size,
             "preset": preset,
             **dataclasses.asdict(settings),
-            "test_images": test_images,
             "keras_amto": __version__,
             "keras": keras.version(),
         }
+        save_run(place, described, Ledger(), None)  # who watches finds a run
+        images, tests, names = load_images(data, size, settings.seed, data_dir)
+        keras.utils.set_random_seed(settings.seed)
+        network = make_network(model, (size, size, 3), len(names), weights)
+        test_images = count_images(tests, settings)
+        print(f"{test_images} images are kept for the test.")
+        callbacks: list[Any] = [LedgerFile(place / "ledger.jsonl")]
+        if backup:
+            callbacks.append(PopulationBackup(backup))
+        trained = train_on_images(network, images, settings, callbacks)
+        found = trained.evaluate(tests, verbose=0, return_dict=True)
+        metrics = {name: float(value) for name, value in found.items()}
+        described["test_images"] = test_images
         save_results(place, trained, described, metrics, names)
     print(f"\n{trained.finalists}\n")
     accuracy, loss = metrics["accuracy"], metrics["loss"]
