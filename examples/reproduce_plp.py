@@ -311,7 +311,7 @@ def draw(results):
             ]
             means = 100 * np.mean(curves, axis=0)
             epochs = range(1, len(means) + 1)
-            colour = plots.canvas.colour(number, len(ARMS))
+            colour = plots.canvas.colours(len(ARMS))[number]
             ax.plot(epochs, means, "os^"[number] + "-", label=arm,
                     color=colour, markersize=3)  # fmt: skip
         ax.set(title=f"{network}, {part}", xlabel="epoch")

@@ -43,6 +43,7 @@ from keras_amto.ledger import Finalists
 from keras_amto.ledger import Ledger
 from keras_amto.optimizers.named import check_optimizer
 from keras_amto.settings import Settings
+from keras_amto.showing import model_html
 from keras_amto.tasks import Splits
 from keras_amto.tasks import Task
 from keras_amto.tasks import check_splits
@@ -647,6 +648,10 @@ class AMTOModel(keras.Model):
         """
         self.best_model.summary(line_length, positions, print_fn, **kwargs)
         (print_fn or print)(str(self.placement))
+
+    def _repr_html_(self) -> str:
+        """Shows the model in a notebook: what it is, and how far it is."""
+        return model_html(self, self.best_model, self._carried)
 
     def get_config(self) -> dict[str, Any]:
         """Returns the settings and the wrapped network."""

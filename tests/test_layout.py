@@ -9,12 +9,12 @@ PACKAGE = pathlib.Path(keras_amto.__file__).parent
 
 # From the roof to the ground: docs/design.md says what each is for.
 ROOMS = [
-    "__main__", "cli", "__init__", "experiments", "report", "plots", "model",
-    "exporting", "compiling", "fit", "ensembling", "amto", "schedule",
-    "backup", "callbacks", "settings", "engines", "distribution", "tasks",
-    "ledger", "statistics",
-    "datasets", "algorithm", "optimizers", "applications", "arguments",
-    "choices", "invocation", "version",
+    "__main__", "cli", "__init__", "experiments", "report", "model",
+    "showing", "exporting", "compiling", "fit", "ensembling", "amto",
+    "schedule", "backup", "callbacks", "settings", "engines", "distribution",
+    "tasks", "plots", "ledger", "statistics", "datasets", "algorithm",
+    "optimizers", "applications", "arguments", "choices", "invocation",
+    "markup", "version",
 ]  # fmt: skip
 
 

@@ -485,6 +485,33 @@ def test_adapted_tables_are_shared_saved_and_exported(engine, nested, tmp_path):
     np.testing.assert_allclose(loaded.serve(tensors), expected, atol=1e-6)
 
 
+@keras.saving.register_keras_serializable(package="tests")
+class Classifier(keras.Model):
+    """A functional model whose class has a configuration of its own."""
+
+    def __init__(self, units, **kwargs):
+        inputs = keras.Input((64,))
+        hidden = keras.layers.Dense(units, "relu")(inputs)
+        outputs = keras.layers.Dense(10, "softmax")(hidden)
+        super().__init__(inputs, outputs, **kwargs)
+        self.units = units
+
+    def get_config(self):
+        return {"units": self.units, "name": self.name}
+
+    @classmethod
+    def from_config(cls, config):
+        return cls(**config)
+
+
+def test_a_functional_model_with_a_class_of_its_own(tmp_path):
+    x, y = digits(40)
+    amto = one_round(Classifier(8), x, y)
+    assert type(amto.best_model) is Classifier
+    assert_saved_equals(amto, x, tmp_path / "model.keras")
+    assert_export_equals(amto, x, tmp_path / "served")
+
+
 class TextModel(keras.Model):
     def __init__(self):
         super().__init__()

@@ -124,7 +124,8 @@ def _clone_uncompiled(model: keras.Model) -> keras.Model:
     # at a custom loss or optimizer that is not registered.
     compiled, model.compiled = model.compiled, False
     try:
-        return clone_sharing_lookups(model)
+        clone = clone_sharing_lookups(model)
+        return clone if type(clone) is type(model) else _load_again(model)
     except Exception as error:
         clone = None if is_out_of_memory(error) else _construct_again(model)
         if clone is None:
@@ -132,6 +133,16 @@ def _clone_uncompiled(model: keras.Model) -> keras.Model:
         return clone
     finally:
         model.compiled = compiled
+
+
+def _load_again(model: keras.Model) -> keras.Model:
+    """Makes a model from its configuration, as Keras does when it loads one.
+
+    `clone_model` turns a functional model whose class has a configuration of
+    its own, such as those of KerasHub, into a plain `Functional`.
+    """
+    clone: keras.Model = type(model).from_config(model.get_config())
+    return clone
 
 
 def _construct_again(model: keras.Model) -> keras.Model | None:

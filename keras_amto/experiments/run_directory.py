@@ -15,6 +15,7 @@ import keras
 
 from keras_amto.exporting import export_network
 from keras_amto.model import AMTOModel
+from keras_amto.report import UNFINISHED
 from keras_amto.report import save_figures
 from keras_amto.report import save_run
 
@@ -36,6 +37,8 @@ def new_run(
     """
     directory = pathlib.Path(path)
     present = [name for name in RUN_FILES if (directory / name).exists()]
+    if present == ["report.html"]:  # of a run that was watched and then killed
+        present = []
     if present and not overwrite:
         raise ValueError(
             f"The directory holds a run. Received: {os.fspath(path)!r} with "
@@ -48,7 +51,7 @@ def new_run(
     try:
         # Inside it: on the same disk, and an error comes before training.
         with tempfile.TemporaryDirectory(
-            prefix=".unfinished-", dir=directory, ignore_cleanup_errors=True
+            prefix=UNFINISHED, dir=directory, ignore_cleanup_errors=True
         ) as temporary:
             place = pathlib.Path(temporary)
             yield place
@@ -57,12 +60,17 @@ def new_run(
                     shutil.rmtree(old)
                 else:
                     old.unlink(missing_ok=True)
-            for entry in sorted(place.iterdir()):
+            # The ledger last: who watches then finds the whole run.
+            for entry in sorted(place.iterdir(), key=_is_ledger):
                 entry.replace(directory / entry.name)
     finally:
         with contextlib.suppress(OSError):  # it is not empty
             for each in missing:
                 each.rmdir()
+
+
+def _is_ledger(path: pathlib.Path) -> bool:
+    return path.name == "ledger.jsonl"
 
 
 def save_results(

@@ -14,10 +14,13 @@ from keras_amto.callbacks import AMTOCallback
 from keras_amto.callbacks import PopulationBackup
 from keras_amto.experiments.job import Job
 from keras_amto.experiments.job import prepare
+from keras_amto.experiments.ledger_file import LedgerFile
 from keras_amto.experiments.run_directory import new_run
 from keras_amto.experiments.run_directory import save_results
 from keras_amto.experiments.settings import RunSettings
+from keras_amto.ledger import Ledger
 from keras_amto.model import AMTOModel
+from keras_amto.report import save_run
 from keras_amto.tasks import read_data
 from keras_amto.version import __version__
 
@@ -68,20 +71,6 @@ def train(
     with new_run(output, overwrite) as place:
         job = prepare(data, given, model, weights, image_size, data_dir, preset)
         settings = job.settings
-        test_images = count_images(job.tests, settings)
-        print(f"{test_images} images are kept for the test.")
-        callbacks: list[keras.callbacks.Callback]
-        callbacks = [RunProgress(settings.max_steps)]
-        if backup:
-            callbacks.append(PopulationBackup(backup))
-        if settings.method == "full":
-            trained = train_on_everything(job)
-        else:
-            trained = train_on_images(
-                job.network, job.images, settings, callbacks
-            )
-        found = trained.evaluate(job.tests, verbose=0, return_dict=True)
-        metrics = {name: float(value) for name, value in found.items()}
         described = {
             "data": data,
             "model": job.model,
@@ -89,10 +78,28 @@ def train(
             "image_size": job.image_size,
             "preset": preset,
             **dataclasses.asdict(settings),
-            "test_images": test_images,
             "keras_amto": __version__,
             "keras": keras.version(),
         }
+        if settings.method == "amto":  # who watches finds a run
+            save_run(place, described, Ledger(), None)
+        test_images = count_images(job.tests, settings)
+        print(f"{test_images} images are kept for the test.")
+        if settings.method == "full":
+            trained = train_on_everything(job)
+        else:
+            callbacks: list[keras.callbacks.Callback] = [
+                RunProgress(settings.max_steps),
+                LedgerFile(place / "ledger.jsonl"),
+            ]
+            if backup:
+                callbacks.append(PopulationBackup(backup))
+            trained = train_on_images(
+                job.network, job.images, settings, callbacks
+            )
+        found = trained.evaluate(job.tests, verbose=0, return_dict=True)
+        metrics = {name: float(value) for name, value in found.items()}
+        described["test_images"] = test_images
         save_results(place, trained, described, metrics, job.class_names)
     if isinstance(trained, AMTOModel):
         print(f"\n{trained.finalists}\n")

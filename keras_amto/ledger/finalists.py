@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 import numpy.typing as npt
 
+from keras_amto import markup
 from keras_amto.ledger import strict_json
 from keras_amto.ledger.product import Product
 
@@ -67,33 +68,54 @@ class Finalists:
         )
 
     def __str__(self) -> str:
+        columns, rows = self._table()
+        titles = "".join(f"{title:>12}" for title in columns)
+        lines = [self._title(), f"network {titles}"]
+        for number, (name, marked, values) in enumerate(rows):
+            mark = "*" if marked else " "
+            # The names of products are as long as their column.
+            gap = " " if number < len(self.losses) else f"\n{' ' * 8}"
+            cells = "".join(f"{value:12.4f}" for value in values)
+            lines.append(f"{name}{mark}{gap}{cells}")
+        return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        """Shows the table in a notebook."""
+        columns, rows = self._table()
+        cells = [
+            (f"{name} *" if marked else name, *(f"{v:.4f}" for v in values))
+            for name, marked, values in rows
+        ]
+        return markup.table(cells, ["network", *columns], self._title())
+
+    def _title(self) -> str:
+        return (
+            f"{self.metric or 'loss'} of each task's network on each "
+            f"validation set; winner by {self.criterion}: task {self.winner}"
+        )
+
+    def _table(self) -> tuple[list[str], list[tuple[str, bool, FloatArray]]]:
+        """Returns the columns' titles; each row's name, mark and figures."""
         table = self.losses if self.accuracies is None else self.accuracies
-        columns = {f"set {k}": column for k, column in enumerate(table.T)}
+        known = {f"set {k}": column for k, column in enumerate(table.T)}
         for title, values in (
             ("harmonic", self.harmonic_accuracies),
             ("clean", self.clean_accuracies),
             ("clean loss", self.clean_losses),
         ):
             if values is not None:
-                columns[title] = values
-        lines = [
-            f"{self.metric or 'loss'} of each task's network on each "
-            f"validation set; winner by {self.criterion}: task {self.winner}",
-            "network " + "".join(f"{title:>12}" for title in columns),
+                known[title] = values
+        rows = [
+            (f"task {task}", task == self.winner, figures)
+            for task, figures in enumerate(np.column_stack([*known.values()]))
         ]
-        for task in range(len(table)):
-            mark = "*" if task == self.winner else " "
-            cells = (f"{values[task]:12.4f}" for values in columns.values())
-            lines.append(f"task {task}{mark} " + "".join(cells))
         for product in self.products[1:]:
-            mark = "*" if product.name == self.answer else " "
             scores = (
                 product.losses if self.metric is None else product.accuracies,
                 product.harmonic_accuracy,
                 product.clean_accuracy,
                 product.clean_loss,
             )
-            known = [value for value in scores if value is not None]
-            cells = (f"{value:12.4f}" for value in np.hstack(known))
-            lines.append(f"{product.name}{mark}\n        " + "".join(cells))
-        return "\n".join(lines)
+            figures = np.hstack([each for each in scores if each is not None])
+            rows.append((product.name, product.name == self.answer, figures))
+        return [*known], rows

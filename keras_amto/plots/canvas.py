@@ -1,10 +1,12 @@
 """What the pictures share: axes, colours, and how tasks are labelled.
 
 Colours are those of viridis, whose lightness grows steadily, so a picture says
-the same when it is printed in grey.
+the same when it is printed in grey. Ink and paper are those of matplotlib's
+style, so a picture fits into a dark notebook or page as into a light one.
 """
 
 from collections.abc import Callable
+from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import Any
 
@@ -16,8 +18,7 @@ from keras_amto.arguments import wrong_value
 from keras_amto.ledger import Ledger
 
 Axes = Any  # matplotlib.axes.Axes; matplotlib is imported only to draw
-INK = "#222222"
-FAINT = "#9a9a9a"
+FAINT = "#8c8c8c"  # can be seen on black as on white
 
 
 def axes_for(ax: Axes | None, width: float, height: float) -> Axes:
@@ -31,6 +32,13 @@ def axes_for(ax: Axes | None, width: float, height: float) -> Axes:
     return ax
 
 
+def loose_axes(width: float, height: float) -> Axes:
+    """Returns axes of a new figure that pyplot does not know, nor shows."""
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=(width, height), layout="constrained").subplots()
+
+
 def _pyplot() -> Any:
     try:
         import matplotlib.pyplot
@@ -40,6 +48,16 @@ def _pyplot() -> Any:
             "Expected: `pip install keras-amto[plots]`."
         ) from error
     return matplotlib.pyplot
+
+
+def ink() -> Any:
+    """Returns the colour of text in matplotlib's style."""
+    return _pyplot().rcParams["text.color"]
+
+
+def paper() -> Any:
+    """Returns the colour that axes have in matplotlib's style."""
+    return _pyplot().rcParams["axes.facecolor"]
 
 
 def figure_within(ax: Axes) -> Any:
@@ -57,17 +75,25 @@ def figure_within(ax: Axes) -> Any:
 
 
 def save_picture(
-    draw: Callable[[], Axes], target: Any, format: str, dpi: int = 100
+    draw: Callable[[], Axes],
+    target: Any,
+    format: str,
+    dpi: int = 100,
+    style: Mapping[str, Any] | None = None,
 ) -> None:
-    """Draws a new figure and writes it; equal pictures give equal bytes."""
+    """Draws a new figure and writes it; equal pictures give equal bytes.
+
+    `style` are settings of matplotlib, for this picture alone.
+    """
     pyplot = _pyplot()
-    figure = draw().figure
     metadata = {"Date": None} if format == "svg" else None
-    try:
-        with pyplot.rc_context({"svg.hashsalt": "keras_amto"}):
+    settings = {"svg.hashsalt": "keras_amto", **(style or {})}
+    with pyplot.rc_context(settings):
+        figure = draw().figure
+        try:
             figure.savefig(target, format=format, dpi=dpi, metadata=metadata)
-    finally:
-        pyplot.close(figure)
+        finally:
+            pyplot.close(figure)
 
 
 def heat_map(
@@ -83,7 +109,7 @@ def heat_map(
     low -= low == high
     image = ax.imshow(values, "viridis", vmin=low, vmax=high, aspect="auto")
     # Hatched, because in grey white looks like the lightest colour.
-    ax.patch.set(facecolor="white", edgecolor="#bbbbbb", hatch="////")
+    ax.patch.set(facecolor=paper(), edgecolor=FAINT, hatch="////")
     bar = ax.figure.colorbar(image, ax=ax, fraction=0.06, pad=0.03)
     bar.set_label(unit, fontsize=8)
     bar.ax.tick_params(labelsize=7)
@@ -97,15 +123,20 @@ def heat_map(
 
 def ink_on(colour: Any) -> str:
     """Returns black or white, whichever can be read on a colour."""
-    lightness = np.dot(colour[:3], (0.299, 0.587, 0.114))
-    return "black" if lightness > 0.5 else "white"
+    return "black" if _lightness(colour) > 0.5 else "white"
 
 
-def colour(number: int, count: int) -> Any:
-    """Returns one of so many colours, none so light that it is hard to see."""
+def _lightness(colour: Any) -> float:
+    return float(np.dot(colour[:3], (0.299, 0.587, 0.114)))
+
+
+def colours(count: int) -> list[Any]:
+    """Returns so many colours, from dark to light, that the paper shows."""
     import matplotlib
 
-    return matplotlib.colormaps["viridis"](0.85 * number / max(1, count - 1))
+    on_dark = _lightness(matplotlib.colors.to_rgb(paper())) < 0.5
+    low, high = (0.35, 1.0) if on_dark else (0.0, 0.88)
+    return list(matplotlib.colormaps["viridis"](np.linspace(low, high, count)))
 
 
 def text_size(num_tasks: int) -> float:

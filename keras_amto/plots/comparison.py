@@ -114,7 +114,7 @@ def comparison(
     figure = canvas.figure_within(ax)
     figure.suptitle("test accuracy by arm", fontsize=10)
     left, right = figure.subplots(1, 2)
-    right.axvline(0, color=canvas.INK, linestyle="--", linewidth=1)
+    right.axvline(0, color=canvas.ink(), linestyle="--", linewidth=1)
     rows = range(len(data.arms))
     for row, (_, seeds, summary, change) in enumerate(zip(*data, strict=True)):
         lane = [row] * len(seeds)
@@ -132,7 +132,7 @@ def comparison(
     right.set_xlabel(label, fontsize=9)
     for panel in (left, right):
         panel.set_ylim(len(rows) - 0.4, -0.6)
-        panel.grid(axis="x", color="#dddddd", linewidth=0.7)
+        panel.grid(axis="x", color=canvas.FAINT, linewidth=0.4)
         panel.set_axisbelow(True)
         panel.tick_params(labelsize=9)
     return ax
@@ -142,5 +142,5 @@ def _interval(
     panel: canvas.Axes, row: int, mean: float, low: float, high: float
 ) -> None:
     if np.isfinite([low, high]).all():
-        panel.plot([low, high], [row, row], color=canvas.INK, linewidth=1.8)
-    panel.plot(mean, row, "o", color=canvas.INK, markersize=6)
+        panel.plot([low, high], [row, row], color=canvas.ink(), linewidth=1.8)
+    panel.plot(mean, row, "o", color=canvas.ink(), markersize=6)

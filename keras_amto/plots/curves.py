@@ -120,6 +120,7 @@ def curves(
 
 
 def _draw_task(panel: canvas.Axes, data: ValidationCurves, task: int) -> None:
+    ink, paper = canvas.ink(), canvas.paper()
     if data.shadows is not None:
         shadow, accepted = data.shadows[:, task], data.accepted[:, task]
         panel.plot(data.steps, shadow, color=canvas.FAINT, linewidth=0.8)
@@ -127,10 +128,10 @@ def _draw_task(panel: canvas.Axes, data: ValidationCurves, task: int) -> None:
             data.steps,
             shadow,
             s=6 if len(data.steps) > 40 else 16,
-            c=np.where(accepted, canvas.INK, "white"),
-            edgecolors=np.where(accepted, canvas.INK, canvas.FAINT),
+            c=[ink if each else paper for each in accepted],
+            edgecolors=[ink if each else canvas.FAINT for each in accepted],
             linewidths=0.7,
             zorder=3,
         )
     master = data.masters[:, task]
-    panel.plot(data.steps, master, color=canvas.INK, linewidth=1.6)
+    panel.plot(data.steps, master, color=ink, linewidth=1.6)

@@ -64,16 +64,20 @@ def entropy(ledger: Ledger, ax: canvas.Axes | None = None) -> canvas.Axes:
     """
     data = entropy_data(ledger)
     ax = canvas.axes_for(ax, 7, 3.6)
+    ink = canvas.ink()
     lines = ax.plot(
         data.steps, data.entropies, color=canvas.FAINT, linewidth=0.8
     )
     lines[0].set_label("a task")
     (mean,) = ax.plot(
-        data.steps, data.entropies.mean(axis=1), color=canvas.INK, linewidth=2.2
+        data.steps,
+        data.entropies.mean(axis=1),
+        color=ink,
+        linewidth=2.2,
     )
     mean.set_label("mean over tasks")
     label = f"all donors equally likely: {data.maximum:.2f} bits"
-    ax.axhline(data.maximum, color=canvas.INK, linestyle="--", label=label)
+    ax.axhline(data.maximum, color=ink, linestyle="--", label=label)
     low = float(data.entropies.min())
     height = max(data.maximum - low, 0.1)
     ax.set_ylim(low - 0.05 * height, data.maximum + 0.3 * height)

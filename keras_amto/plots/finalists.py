@@ -152,14 +152,15 @@ def finalists(
     unit, decimals = ("accuracy (%)", 1) if data.unit == "%" else ("loss", 2)
     canvas.heat_map(ax, data.values, limits, decimals, size, unit)
     tasks = rows - len(data.products)
-    ax.axvline(tasks - 0.5, color="white", linewidth=5)
+    paper = canvas.paper()
+    ax.axvline(tasks - 0.5, color=paper, linewidth=5)
     if data.products:
-        ax.axhline(tasks - 0.5, color="white", linewidth=5)
+        ax.axhline(tasks - 0.5, color=paper, linewidth=5)
     ax.axhspan(
         data.answer - 0.5, data.answer + 0.5, fill=False, linewidth=2.4,
-        clip_on=False, zorder=4,
-        # Black on white can be seen on any colour.
-        path_effects=[withStroke(linewidth=5, foreground="white")],
+        edgecolor=canvas.ink(), clip_on=False, zorder=4,
+        # Ink on paper can be seen on any colour.
+        path_effects=[withStroke(linewidth=5, foreground=paper)],
     )  # fmt: skip
     ax.set_xticks(range(columns), data.columns, fontsize=size)
     for label in ax.get_xticklabels()[tasks:]:

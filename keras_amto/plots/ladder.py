@@ -104,13 +104,14 @@ def ladder(
     data = ladder_data(scores)
     ax = canvas.axes_for(ax, 6.4, 4.2)
     ticks: set[float] = set()
+    colours = canvas.colours(len(data.ways))
     for number, (way, costs, summaries) in enumerate(zip(*data, strict=True)):
         means, errors = _columns(summaries)
         # So that a way alone at a cost does not hide another one there.
         shift = 1 + 0.03 * (number - (len(data.ways) - 1) / 2)
         ax.errorbar(
             [cost * shift for cost in costs], means, errors,
-            label=way, color=canvas.colour(number, len(data.ways)), capsize=2,
+            label=way, color=colours[number], capsize=2,
             marker=_MARKS[number % len(_MARKS)], markersize=5, linewidth=1.4,
         )  # fmt: skip
         ticks.update(costs)
@@ -119,7 +120,7 @@ def ladder(
     ax.minorticks_off()
     ax.set_xlabel("training steps, in those of one network")
     ax.set_ylabel("test accuracy (%): mean, standard error")
-    ax.grid(axis="y", color="#dddddd", linewidth=0.7)
+    ax.grid(axis="y", color=canvas.FAINT, linewidth=0.4)
     ax.set_axisbelow(True)
     ax.legend(fontsize=8)
     return ax

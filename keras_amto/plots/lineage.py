@@ -151,8 +151,9 @@ def lineage(
     if data.winner is not None:
         title += "; bold: the winner's ancestry, \N{WHITE STAR}: the winner"
         ax.plot(
-            data.winning_step, data.winner, "*k", markersize=15,
-            markerfacecolor="white", clip_on=False, zorder=7,
+            data.winning_step, data.winner, "*", markersize=15,
+            color=canvas.ink(), markerfacecolor=canvas.paper(),
+            clip_on=False, zorder=7,
         )  # fmt: skip
     ax.set_title(title, fontsize=10)
     ax.set_ylim(num_tasks - 0.4, -0.6)
@@ -165,14 +166,11 @@ def lineage(
 
 
 def _draw_lanes(ax: canvas.Axes, data: Lanes, size: float) -> None:
-    from matplotlib import colormaps
-
-    shades = np.linspace(0.15, 0.95, len(data.founders))
-    colours = colormaps["viridis"](shades)
+    ink, colours = canvas.ink(), canvas.colours(len(data.founders))
     for task, begin, end, founder, is_ancestor in data.segments:
         lines = [(3.0, colours[founder], 2)]
         if is_ancestor:
-            lines = [(10.0, "black", 3), (6.5, colours[founder], 4)]
+            lines = [(10.0, ink, 3), (6.5, colours[founder], 4)]
         for width, colour, order in lines:
             ax.plot(
                 [begin, end], [task, task], color=colour, linewidth=width,
@@ -184,7 +182,7 @@ def _draw_lanes(ax: canvas.Axes, data: Lanes, size: float) -> None:
         lanes = arc.donor + (arc.receiver - arc.donor) * (3 - 2 * t) * t**2
         colour, width, order = canvas.FAINT, 0.7, 1
         if arc.is_ancestor:
-            colour, width, order = "black", 2.6, 5
+            colour, width, order = ink, 2.6, 5
         ax.plot(steps, lanes, color=colour, linewidth=width, zorder=order)
     for task, last in enumerate(data.founders):
         for x, founder, offset, side in (
@@ -197,5 +195,5 @@ def _draw_lanes(ax: canvas.Axes, data: Lanes, size: float) -> None:
                 fontsize=size, color=canvas.ink_on(colours[founder]), zorder=6,
                 annotation_clip=False,
                 bbox=dict(boxstyle="round,pad=0.2", linewidth=0.5,
-                          facecolor=colours[founder], edgecolor=canvas.INK),
+                          facecolor=colours[founder], edgecolor=ink),
             )  # fmt: skip

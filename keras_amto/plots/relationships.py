@@ -161,14 +161,15 @@ def _label(panel: canvas.Axes, title: str, x: str, y: str) -> None:
 
 def _draw_sums(panel: canvas.Axes, data: RelationshipMatrices) -> None:
     tasks = np.arange(len(data.donated))
+    ink, paper = canvas.ink(), canvas.paper()
     tried = panel.barh(
-        tasks, data.donated, color="white", edgecolor=canvas.INK, linewidth=0.8
+        tasks, data.donated, color=paper, edgecolor=ink, linewidth=0.8
     )
-    panel.barh(tasks, data.donated_accepted, color=canvas.INK)
+    panel.barh(tasks, data.donated_accepted, color=ink)
     sums = zip(data.donated_accepted, data.donated, strict=True)
     shares = [f"{100 * a / of:.0f} %" if of else "" for a, of in sums]
     panel.bar_label(tried, shares, padding=3, fontsize=7)
     panel.set_xlim(0, 1.22 * max(1, data.donated.max()))
     panel.set_ylim(len(tasks) - 0.4, -0.6)
-    title, x = "networks donated (black: accepted)", "trials, share accepted"
+    title, x = "networks donated (filled: accepted)", "trials, share accepted"
     _label(panel, title, x, "donor (task)")

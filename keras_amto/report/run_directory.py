@@ -1,10 +1,12 @@
 """Writing a run to its directory, and reading it back."""
 
+import contextlib
 import dataclasses
 import json
 import pathlib
 from collections.abc import Mapping
 from typing import Any
+from typing import NamedTuple
 
 from keras_amto.ledger import Finalists
 from keras_amto.ledger import Ledger
@@ -13,6 +15,7 @@ _SETTINGS = "settings.json"
 _LEDGER = "ledger.jsonl"
 _FINALISTS = "finalists.json"
 _METRICS = "metrics.json"
+UNFINISHED = ".unfinished-"  # so begins the directory of a run under way
 _FILES = (_SETTINGS, _LEDGER, _FINALISTS, _METRICS)
 
 
@@ -34,6 +37,14 @@ class RunDirectory:
     def restored(self) -> bool:
         """Whether candidates were the networks of lowest validation loss."""
         return bool((self.settings or {}).get("restore_best_weights", True))
+
+
+class LedgerFound(NamedTuple):
+    """A ledger's file: when it was last written, and how long it is."""
+
+    time: float  # seconds since the epoch
+    size: int  # bytes
+    place: pathlib.Path  # the directory that holds it
 
 
 def read_run(path: Any) -> RunDirectory:
@@ -59,6 +70,27 @@ def read_run(path: Any) -> RunDirectory:
         for name in (_SETTINGS, _METRICS)
     )
     return RunDirectory(path, settings, ledger, finalists, metrics, missing)
+
+
+def newest_ledger(path: Any) -> LedgerFound:
+    """Finds the ledger of a run, or of a newer one that is under way in it.
+
+    Raises a ValueError if there is none.
+    """
+    path = pathlib.Path(path)
+    found = []
+    # `path` last: a run that is moved there meanwhile is then found.
+    for place in (*path.glob(f"{UNFINISHED}*"), path):
+        with contextlib.suppress(FileNotFoundError):
+            status = (place / _LEDGER).stat()
+            found.append(LedgerFound(status.st_mtime, status.st_size, place))
+    if not found:
+        raise ValueError(
+            f"There is no run to watch. Received: {str(path)!r}. "
+            f"Expected: a directory that holds {_LEDGER}, or the output "
+            "directory of `train` while it trains."
+        )
+    return max(found)
 
 
 def save_run(

@@ -23,8 +23,8 @@ def tell(run: RunDirectory) -> Iterator[str]:
         return
     num_tasks = len(ledger[0].accepted)
     yield (
-        f"{_count(num_tasks, 'task')} trained for {ledger[-1].step} steps "
-        f"in {_count(len(ledger), 'round')}."
+        f"{count(num_tasks, 'task')} trained for {ledger[-1].step} steps "
+        f"in {count(len(ledger), 'round')}."
     )
     if ledger[0].donors is None:
         return
@@ -58,7 +58,8 @@ def _ancestry(ledger: Ledger, winner: int, restored: bool) -> str:
     )
 
 
-def _count(number: int, noun: str) -> str:
+def count(number: int, noun: str) -> str:
+    """Returns a number of things in words."""
     return f"{number} {noun}" + ("" if number == 1 else "s")
 
 

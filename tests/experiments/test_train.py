@@ -12,10 +12,12 @@ import pytest
 
 from keras_amto.cli import main
 from keras_amto.cli import train
+from keras_amto.experiments import train as training
 from keras_amto.experiments.run_directory import RUN_FILES
 from keras_amto.experiments.run_directory import new_run
 from keras_amto.experiments.settings import RunSettings
 from keras_amto.report import read_run
+from keras_amto.report.run_directory import newest_ledger
 from tests.conftest import ROOT
 from tests.conftest import needs_tensorflow
 from tests.images import jpeg
@@ -386,6 +388,42 @@ def test_a_run_is_kept_until_another_is_complete(run_dir, tmp_path, capsys):
     assert (tmp_path / "classes.txt").read_text() == "new"
     left = sorted(path.name for path in tmp_path.iterdir())
     assert left == ["classes.txt", "notes"]
+
+
+def test_a_page_about_a_run_that_was_killed_is_no_run(tmp_path):
+    (tmp_path / "report.html").write_text("of a run that was watched")
+    with new_run(tmp_path) as place:
+        (place / "classes.txt").write_text("new")
+    assert [path.name for path in tmp_path.iterdir()] == ["classes.txt"]
+
+
+def test_a_run_can_be_watched_from_its_beginning_to_its_end(
+    tree, network, tmp_path, monkeypatch
+):
+    path, seen = tmp_path / "run", []
+
+    def look(*arguments):
+        seen.append(read_run(newest_ledger(path).place))
+
+    load, evaluate = training.load_images, training.AMTOModel.evaluate
+    monkeypatch.setattr(
+        training, "load_images", lambda *a: [look(), *load(*a)][1:]
+    )
+    monkeypatch.setattr(
+        training.AMTOModel,
+        "evaluate",
+        lambda *a, **k: [look(), evaluate(*a, **k)][1],
+    )
+    arguments = [
+        "train", str(tree), "--model", str(network), *QUICK,
+        "--max-steps", "7", "--output", str(path),
+    ]  # fmt: skip
+    assert main(arguments) == 0
+    early, late = seen
+    assert early.settings["max_steps"] == 7
+    assert len(early.ledger) == 0
+    assert late.ledger == read_run(path).ledger
+    assert newest_ledger(path).place == path
 
 
 @pytest.mark.parametrize(

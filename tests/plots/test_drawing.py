@@ -1,5 +1,6 @@
 """Pictures, as matplotlib lays them out."""
 
+import numpy as np
 import pytest
 
 matplotlib = pytest.importorskip(
@@ -11,6 +12,9 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 from keras_amto import plots
+from keras_amto.plots import canvas
+from keras_amto.report.palette import DARK
+from keras_amto.report.palette import LIGHT
 from tests.plots import runs
 
 SCORES = {
@@ -96,6 +100,40 @@ def test_no_text_is_cut_and_none_lies_on_another(name, num_tasks):
             assert wide <= 1 or high <= 1, f"{one!r} lies on {other!r}"
 
 
+def luminance(colour):
+    """How bright a colour is, as WCAG 2 defines it."""
+    linear = [
+        c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4
+        for c in matplotlib.colors.to_rgb(colour)
+    ]
+    return np.dot(linear, (0.2126, 0.7152, 0.0722))
+
+
+def contrast(one, other):
+    dark, light = sorted([luminance(one), luminance(other)])
+    return (light + 0.05) / (dark + 0.05)
+
+
+@pytest.mark.parametrize("palette", [LIGHT, DARK], ids=["light", "dark"])
+@pytest.mark.parametrize("name", NAMES)
+def test_text_and_lines_can_be_read_on_light_and_dark_paper(name, palette):
+    with matplotlib.rc_context(palette.style()):
+        figure = pictures(4)[name](None).figure
+        texts_of(figure)
+    assert contrast(figure.get_facecolor(), palette.paper) == 1
+    for ax in figure.axes:
+        assert contrast(ax.get_facecolor(), palette.paper) == 1
+        # Text in cells and boxes has the ink of its own ground.
+        grounds = len(ax.images) > 0 or name == "lineage"
+        for text in [] if grounds else ax.texts:
+            assert contrast(text.get_color(), palette.paper) > 7
+        ticks = [*ax.get_xticklabels(), *ax.get_yticklabels()]
+        for text in [ax.title, ax.xaxis.label, ax.yaxis.label, *ticks]:
+            assert contrast(text.get_color(), palette.paper) > 7
+        for line in ax.lines if not ax.images else []:
+            assert contrast(line.get_color(), palette.paper) > 1.5
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_a_picture_draws_into_the_axes_it_is_given(name):
     figure = Figure(figsize=(12, 10), layout="constrained")
@@ -151,6 +189,26 @@ def test_one_task_and_diverged_losses_can_be_drawn():
     ):
         axes.figure.canvas.draw()
         assert texts_of(axes.figure)
+
+
+def test_loose_axes_are_unknown_to_pyplot():
+    from matplotlib import pyplot
+
+    before = pyplot.get_fignums()
+    axes = plots.curves(runs.three_tasks(), ax=canvas.loose_axes(7, 4))
+    assert axes.figure.axes
+    assert pyplot.get_fignums() == before
+
+
+def test_a_style_is_that_of_one_picture_alone(tmp_path):
+    before = dict(matplotlib.rcParams)
+    path = tmp_path / "curves.svg"
+    draw = pictures(3)["curves"]
+    canvas.save_picture(
+        lambda: draw(None), path, "svg", style={"text.color": "#123456"}
+    )
+    assert "#123456" in path.read_text()
+    assert dict(matplotlib.rcParams) == before
 
 
 def test_nothing_is_drawn_on_a_figure_of_somebody_else():

@@ -3,11 +3,10 @@
 import dataclasses
 import json
 import re
-import shutil
-import subprocess
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from keras_amto.cli import main
 from keras_amto.ledger import Finalists
@@ -16,22 +15,11 @@ from keras_amto.report import save_run
 from keras_amto.report import write_report
 from keras_amto.report.story import tell
 from tests.plots import runs
+from tests.report.browser import ask
+from tests.report.browser import browse
+from tests.report.browser import needs_chromium
 
 pytest.importorskip("matplotlib", reason="pictures need matplotlib").use("Agg")
-
-CHROMIUM = next(
-    filter(
-        None,
-        map(
-            shutil.which,
-            ["chromium", "chromium-browser", "google-chrome", "chrome"],
-        ),
-    ),
-    None,
-)
-needs_chromium = pytest.mark.skipif(
-    CHROMIUM is None, reason="Chromium is not installed"
-)
 
 
 @pytest.fixture
@@ -46,56 +34,47 @@ def run_dir(tmp_path):
     return tmp_path / "run_7"
 
 
-def browse(page, tmp_path, *arguments):
-    """Opens a page where nothing can be reached; what Chromium prints."""
-    process = subprocess.run(
-        [
-            CHROMIUM,
-            "--headless",
-            "--no-sandbox",
-            "--disable-gpu",
-            "--disable-background-networking",
-            "--proxy-server=127.0.0.1:9",  # nobody listens there
-            "--enable-logging=stderr",
-            f"--user-data-dir={tmp_path / 'profile'}",
-            "--virtual-time-budget=5000",
-            *arguments,
-            page.as_uri(),
-        ],
-        check=True,
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
-    console = [
-        line for line in process.stderr.splitlines() if "CONSOLE" in line
-    ]
-    return process.stdout, console
-
-
 @needs_chromium
 def test_a_browser_shows_the_page_with_no_network_and_no_complaint(
     run_dir, tmp_path
 ):
     page = write_report(run_dir)
-    dom, console = browse(page, tmp_path, "--dump-dom")
+    dom, console = browse(page, tmp_path)
     assert console == []
     assert "AMTO run run_7" in dom
-    # The same page with a script that measures its pictures.
-    text = page.read_text()
-    text = re.sub(r"<meta http-equiv=[^>]*>", "", text, flags=re.S)
-    text = text.replace(
-        "</body>",
-        "<script>addEventListener('load', () => {document.title = 'widths ' "
-        "+ [...document.images].map(i => i.naturalWidth).join(' ')})"
-        "</script></body>",
+    widths = ask(
+        page, tmp_path, "[...document.images].map(i => i.naturalWidth).join()"
+    ).split(",")
+    assert len(widths) == 5
+    assert all(int(width) > 200 for width in widths)
+
+
+@needs_chromium
+@pytest.mark.parametrize("dark", [False, True])
+def test_the_page_and_its_pictures_are_light_or_dark_as_the_browser_is(
+    run_dir, tmp_path, dark
+):
+    page = write_report(run_dir)
+    style = "getComputedStyle(document.body)"
+    colours = ask(
+        page, tmp_path, f"{style}.backgroundColor + {style}.color", dark
     )
-    measured = tmp_path / "measured.html"
-    measured.write_text(text)
-    dom, _ = browse(measured, tmp_path, "--dump-dom")
-    (widths,) = re.findall(r"<title>widths ([\d ]+)</title>", dom)
-    assert len(widths.split()) == 5
-    assert all(int(width) > 200 for width in widths.split())
+    numbers = list(map(int, re.findall(r"\d+", colours)))
+    paper, ink = np.mean(numbers[:3]), np.mean(numbers[3:])
+    assert (paper < 60 and ink > 200) if dark else (paper > 240 and ink < 60)
+    # Which of its two images a picture shows.
+    shown = "document.images[0].currentSrc === document.images[0].src"
+    assert ask(page, tmp_path, shown, dark) == str(not dark).lower()
+    png = tmp_path / "page.png"
+    browse(
+        page, tmp_path, f"--screenshot={png}", "--window-size=900,5000",
+        dark=dark,
+    )  # fmt: skip
+    pixels = np.asarray(Image.open(png).convert("L"))
+    assert (np.median(pixels) < 60) if dark else (np.median(pixels) > 240)
+    # No picture lies on the page as a card of the other colour.
+    other = pixels > 240 if dark else pixels < 15
+    assert other.mean() < 0.05
 
 
 @needs_chromium
@@ -105,7 +84,7 @@ def test_that_test_would_notice_a_request(run_dir, tmp_path):
     page.write_text(
         text.replace("</body>", '<img src="http://[::1]:9/x.png"></body>')
     )
-    _, console = browse(page, tmp_path, "--dump-dom")
+    _, console = browse(page, tmp_path)
     assert console
 
 
