@@ -49,15 +49,14 @@ weights = None if weights == "none" else weights
 """
 ## Images
 
-The digits of scikit-learn, enlarged to 32 pixels and given three channels, as
-small as MobileNetV2 takes them. Put your own images here; the command
+The digits of scikit-learn, enlarged to 96 pixels and given three channels. Put your own images here; the command
 `keras-amto train` does all of this for a folder of them.
 """
 
 # %%
 x, y = load_digits(return_X_y=True)
 x = x[:600].reshape(-1, 8, 8, 1).astype("float32") * (255 / 16)
-x = keras.ops.convert_to_numpy(keras.ops.image.resize(x, (32, 32)))
+x = keras.ops.convert_to_numpy(keras.ops.image.resize(x, (96, 96)))
 x = np.repeat(x, 3, axis=-1)
 x_train, y_train, x_test, y_test = x[:400], y[:400], x[400:], y[400:600]
 
@@ -71,9 +70,9 @@ cannot forget it.
 
 # %%
 base = keras.applications.MobileNetV2(
-    input_shape=(32, 32, 3), include_top=False, pooling="avg", weights=weights
+    input_shape=(96, 96, 3), include_top=False, pooling="avg", weights=weights
 )
-inputs = keras.Input((32, 32, 3))
+inputs = keras.Input((96, 96, 3))
 scaled = keras.layers.Rescaling(1 / 127.5, offset=-1)(inputs)
 outputs = keras.layers.Dense(10, activation="softmax")(base(scaled))
 network = keras.Model(inputs, outputs)
