@@ -89,6 +89,7 @@ def _copied(config: MkDocsConfig, path: pathlib.Path) -> File:
 
 def _relinked(markdown: str) -> str:
     markdown = markdown.replace("](../examples/", "](examples/")
+    markdown = markdown.replace("](keras_amto/engines/README", "](engines")
     return markdown.replace("](docs/", "](")
 
 

@@ -49,14 +49,15 @@ weights = None if weights == "none" else weights
 """
 ## Images
 
-The digits of scikit-learn, enlarged to 96 pixels and given three channels. Put your own images here; the command
-`keras-amto train` does all of this for a folder of them.
+The digits of scikit-learn, enlarged to 64 pixels and given three channels. Put
+your own images here. The command `keras-amto train` does all of this for a
+folder of them.
 """
 
 # %%
 x, y = load_digits(return_X_y=True)
 x = x[:600].reshape(-1, 8, 8, 1).astype("float32") * (255 / 16)
-x = keras.ops.convert_to_numpy(keras.ops.image.resize(x, (96, 96)))
+x = keras.ops.convert_to_numpy(keras.ops.image.resize(x, (64, 64)))
 x = np.repeat(x, 3, axis=-1)
 x_train, y_train, x_test, y_test = x[:400], y[:400], x[400:], y[400:600]
 
@@ -65,16 +66,19 @@ x_train, y_train, x_test, y_test = x[:400], y[:400], x[400:], y[400:600]
 ## A pretrained base and a new head
 
 The preprocessing is a layer of the network, so that whoever uses the winner
-cannot forget it.
+cannot forget it. `training=False` leaves the statistics of batch normalisation
+as they are, also when all layers are trained: these data are too few to
+estimate them anew.
 """
 
 # %%
 base = keras.applications.MobileNetV2(
-    input_shape=(96, 96, 3), include_top=False, pooling="avg", weights=weights
+    input_shape=(64, 64, 3), include_top=False, pooling="avg", weights=weights
 )
-inputs = keras.Input((96, 96, 3))
+inputs = keras.Input((64, 64, 3))
 scaled = keras.layers.Rescaling(1 / 127.5, offset=-1)(inputs)
-outputs = keras.layers.Dense(10, activation="softmax")(base(scaled))
+features = base(scaled, training=False)
+outputs = keras.layers.Dense(10, activation="softmax")(features)
 network = keras.Model(inputs, outputs)
 
 model = keras_amto.AMTOModel(network, num_tasks=2, transfer_interval=10, seed=0)
@@ -98,8 +102,8 @@ def compile_at(learning_rate):
 
 
 base.trainable = False
-compile_at(1e-2)
-history = model.fit(x_train, y_train, batch_size=32, epochs=3, verbose=0)
+compile_at(3e-3)
+history = model.fit(x_train, y_train, batch_size=32, epochs=6, verbose=0)
 print("test loss and accuracy:", model.evaluate(x_test, y_test, verbose=0))
 
 # %% [markdown]
@@ -111,8 +115,8 @@ All tasks go on from their own weights. Their optimizers start anew.
 
 # %%
 base.trainable = True
-compile_at(1e-4)
-history = model.fit(x_train, y_train, batch_size=32, epochs=3, verbose=0)
+compile_at(3e-5)
+history = model.fit(x_train, y_train, batch_size=32, epochs=4, verbose=0)
 print("test loss and accuracy:", model.evaluate(x_test, y_test, verbose=0))
 
 # %% [markdown]

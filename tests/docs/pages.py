@@ -8,7 +8,7 @@ from tests.conftest import ROOT
 
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
 _FENCE = re.compile(r"^( *)```(\w*)\n(.*?)^\1```$", re.M | re.S)
-_COMMANDS = ("keras-amto ", "keras_amto ", "python -m keras_amto ")
+_COMMANDS = ("keras-amto ", "python -m keras_amto ")
 
 
 def name_of(page):
