@@ -67,6 +67,7 @@ def stand_ins(code):
 @pytest.mark.parametrize("page", PAGES, ids=pages.name_of)
 def test_the_python_of_a_page_runs(page, tmp_path):
     code = stand_ins(pages.script_of(page))
+    backend = "jax" if page.name == "jax.md" else "tensorflow"
     servers = []
     while "PORT" in code:
         port = str(free_port())
@@ -92,7 +93,8 @@ def test_the_python_of_a_page_runs(page, tmp_path):
             capture_output=True,
             text=True,
             cwd=tmp_path,
-            env=os.environ | {"PYTHONPATH": str(ROOT)},
+            env=os.environ
+            | {"PYTHONPATH": str(ROOT), "KERAS_BACKEND": backend},
             timeout=300,
         )
     finally:
