@@ -42,5 +42,5 @@ def commands_of(page):
             line = re.sub(r"^(\S*\$ |\w+=\S+ )*", "", line.strip())
             for command in _COMMANDS:
                 if line.startswith(command):
-                    arguments = line.removeprefix(command)
+                    arguments = line.removeprefix(command).partition(">")[0]
                     yield shlex.split(arguments, comments=True)
