@@ -27,7 +27,7 @@ INK = {f"{name}color": "#222222" for name in TEXTS}
 
 
 def train() -> keras_amto.AMTOModel:
-    """Returns a fitted model: four tasks, eight rounds."""
+    """Returns a fitted model: four tasks, twelve rounds."""
     keras.utils.set_random_seed(0)
     x, y = load_digits(return_X_y=True)
     order = np.random.default_rng(0).permutation(len(x))[:1000]
