@@ -11,7 +11,7 @@ PIP := -m pip --quiet --disable-pip-version-check
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
 .PHONY: demo test lint types unit quick soak test-keras test-jax test-torch \
-	benchmark clean
+	benchmark docs notebooks dist clean
 
 demo: $(VENV)/ready
 	$(BIN)/python examples/quickstart_digits.py
@@ -77,6 +77,21 @@ soak: $(VENV)/ready
 
 benchmark: $(VENV)/ready
 	$(BIN)/python benchmarks/replica_step.py
+
+# The site, in build/site; it can be opened from disk.
+docs: $(VENV)/ready
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --clean --quiet --strict
+
+# The notebooks of examples/, from their scripts, run. WEIGHTS=FILE has weights
+# of MobileNetV2 without its top; else Keras downloads them.
+notebooks: $(VENV)/ready
+	$(BIN)/python docs/notebooks.py
+
+# A wheel and an sdist, as they would be uploaded.
+dist: $(VENV)/ready
+	rm -rf dist
+	$(BIN)/python -m build
+	$(BIN)/twine check --strict dist/*
 
 $(VENV)/ready $(VENV)-torch/ready: requirements.lock setup.cfg
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed."; exit 1; }

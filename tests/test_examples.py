@@ -20,7 +20,6 @@ from benchmarks import ladder
 from benchmarks import linear_prediction
 from benchmarks import replica_step
 from benchmarks import tuning
-from examples import keras_application
 from examples import quickstart_digits
 from examples import reproduce_paper
 from examples import reproduce_plp
@@ -67,15 +66,6 @@ def test_the_arms_start_from_the_same_weights():
     one, other = (quickstart_digits.make_network(3) for _ in range(2))
     for a, b in zip(one.get_weights(), other.get_weights(), strict=True):
         np.testing.assert_array_equal(a, b)
-
-
-@pytest.mark.slow
-def test_a_keras_application_is_trained_in_two_stages(capsys):
-    model = keras_application.main(
-        ["--images", "60", "--epochs", "1", "--num-tasks", "2"]
-    )
-    assert len(model.ledger) == 2
-    assert "test accuracy" in capsys.readouterr().out
 
 
 def test_the_papers_experiment_prints_its_table_and_skips_what_is_done(

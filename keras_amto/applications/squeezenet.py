@@ -136,8 +136,17 @@ def preprocess_input(
             `"torch"` scales to [0, 1] and normalises by ImageNet's means and
             standard deviations, as weights of torchvision expect.
 
+    Returns:
+        The images, as floats.
+
     Raises:
         ValueError: if the mode or the format is unknown.
+
+    Example:
+
+    >>> import numpy as np
+    >>> preprocess_input(np.zeros((1, 224, 224, 3))).shape
+    (1, 224, 224, 3)
     """
     check_choice("mode", mode, ("caffe", "torch"))
     if data_format is not None:

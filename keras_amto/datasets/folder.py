@@ -31,6 +31,15 @@ class ImageSets(NamedTuple):
             (uint8, RGB) and class indices, always in the same order.
         test: The test set likewise, or `None` if none was asked for.
         class_names: The names of the classes by index.
+
+    Example:
+
+    ```python
+    sets = keras_amto.datasets.load_folder("photos", 96)
+    print(sets.class_names)
+    for images, labels in sets.train.take(1):
+        print(images.shape)
+    ```
     """
 
     train: Any

@@ -11,6 +11,8 @@ from keras_amto.datasets.folder import batched_images
 from keras_amto.datasets.folder import draw_test_set
 
 NAMES = DATA_SETS
+"""The names that `load` takes, a tuple of strings."""
+
 TEST_SPLIT = 0.2  # where the data set has no test set of its own
 
 

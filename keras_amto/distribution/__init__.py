@@ -1,5 +1,6 @@
 """Which task runs on which device, of this machine or of others."""
 
+from typing import TYPE_CHECKING
 from typing import Any
 
 from keras_amto.distribution.errors import LostMachineError
@@ -15,6 +16,10 @@ from keras_amto.distribution.strategies import (
 from keras_amto.distribution.strategies import (
     resolve_strategy as resolve_strategy,
 )
+
+if TYPE_CHECKING:  # `__getattr__` imports them
+    from keras_amto.distribution.cluster import connect
+    from keras_amto.distribution.serving import serve
 
 __all__ = ["LostMachineError", "Placement", "connect", "serve"]
 

@@ -35,6 +35,13 @@ class Placement:
 
     Attributes:
         tasks: A `TaskPlacement` for each task.
+
+    Example:
+
+    ```python
+    print(model.placement)
+    print(model.placement.devices, model.placement.turns)
+    ```
     """
 
     tasks: tuple[TaskPlacement, ...]

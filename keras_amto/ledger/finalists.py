@@ -34,6 +34,14 @@ class Finalists:
             `"ensemble"`.
         products: A `Product` for each answer that was evaluated, the winner's
             first.
+
+    Example:
+
+    ```python
+    table = model.finalists
+    print(table)  # a row for each network, a column for each set
+    print(table.harmonic_accuracies[table.winner])
+    ```
     """
 
     winner: int

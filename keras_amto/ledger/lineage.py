@@ -35,6 +35,14 @@ class Lineage:
 
     Raises:
         TypeError: if it is not an iterable of records.
+
+    Example:
+
+    ```python
+    lineage = keras_amto.ledger.Lineage(model.ledger)
+    print([network.task for network in lineage.ancestry(model.best_task)])
+    lineage.save("lineage.csv")
+    ```
     """
 
     def __init__(self, records: Iterable[Record]) -> None:

@@ -23,6 +23,13 @@ class Product:
         clean_loss: Float, the loss on the clean set, or `None` where there is
             none.
         clean_accuracy: Float, likewise, or `None`.
+
+    Example:
+
+    ```python
+    for product in model.finalists.products:
+        print(product.name, product.networks, product.harmonic_accuracy)
+    ```
     """
 
     name: str

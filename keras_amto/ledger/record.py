@@ -36,6 +36,14 @@ class Record:
     Raises:
         TypeError: if `round` or `step` is not an integer.
         ValueError: if numbers or shapes contradict each other.
+
+    Example:
+
+    ```python
+    record = model.ledger[-1]
+    print(record.step, record.donors, record.accepted)
+    assert keras_amto.ledger.Record.from_json(record.to_json()) == record
+    ```
     """
 
     round: int

@@ -25,6 +25,13 @@ class Replay(NamedTuple):
         relationships: Float array of shape `(M, M)`.
         patience: Each task's best validation loss and how long it has waited.
         lineage: Who descends from whom.
+
+    Example:
+
+    ```python
+    model.ledger.save("ledger.jsonl")
+    relationships, patience, lineage = keras_amto.ledger.replay("ledger.jsonl")
+    ```
     """
 
     relationships: npt.NDArray[np.float64]
@@ -47,10 +54,21 @@ def replay(
         relationship_decay: Float, as the model had it. Defaults to `1.0`.
         min_delta: Float, as the `AMTOCallback` had it. Defaults to `0.0`.
 
+    Returns:
+        A `Replay`.
+
     Raises:
         TypeError: if an argument is of the wrong type.
         ValueError: if the file holds no round or a broken line, or if an
             argument is out of range.
+
+    Example:
+
+    ```python
+    model.ledger.save("ledger.jsonl")
+    found = keras_amto.ledger.replay("ledger.jsonl")
+    print(found.patience.wait)
+    ```
     """
     decay = check_share(
         "relationship_decay", relationship_decay, zero=False, one=True

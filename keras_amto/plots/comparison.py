@@ -29,6 +29,16 @@ class ArmIntervals(NamedTuple):
         summaries: List of `Summary`s, in percent.
         differences: List of `Difference`s to the reference, in percentage
             points; `None` for the reference itself.
+
+    Example:
+
+    ```python
+    data = keras_amto.plots.comparison_data(
+        {"sto": {0: 0.93, 1: 0.94}, "amto": {0: 0.95, 1: 0.94}}
+    )
+    for arm, summary in zip(data.arms, data.summaries):
+        print(arm, summary.mean, summary.standard_error)
+    ```
     """
 
     arms: list[str]
@@ -40,7 +50,28 @@ class ArmIntervals(NamedTuple):
 def comparison_data(
     scores: Mapping[str, Scores], reference: str = "sto"
 ) -> ArmIntervals:
-    """Returns what `comparison` draws; takes and raises the same."""
+    """Returns what `comparison` draws.
+
+    Args:
+        scores: Test accuracy in [0, 1] by seed, by arm.
+        reference: String, the arm to compare with. Defaults to `"sto"`.
+
+    Returns:
+        The `ArmIntervals`.
+
+    Raises:
+        TypeError: if an argument is of the wrong type.
+        ValueError: if there are no scores, or one is out of range.
+
+    Example:
+
+    ```python
+    data = keras_amto.plots.comparison_data(
+        {"sto": {0: 0.93, 1: 0.94}, "amto": {0: 0.95, 1: 0.94}}
+    )
+    print(data.differences)
+    ```
+    """
     check_text("reference", reference, "the name of an arm")
     check_scores(scores)
     percent = {

@@ -23,6 +23,13 @@ class ValidationCurves(NamedTuple):
         shadows: Float array of shape `(rounds, M)`, likewise, or `None` with
             M = 1.
         accepted: Boolean array of shape `(rounds, M)`.
+
+    Example:
+
+    ```python
+    data = keras_amto.plots.curves_data(model.ledger)
+    lowest = data.masters.min(axis=0)  # of each task
+    ```
     """
 
     steps: npt.NDArray[np.int64]
@@ -32,7 +39,25 @@ class ValidationCurves(NamedTuple):
 
 
 def curves_data(ledger: Ledger) -> ValidationCurves:
-    """Returns what `curves` draws of a ledger; raises the same."""
+    """Returns what `curves` draws of a ledger.
+
+    Args:
+        ledger: A `Ledger`.
+
+    Returns:
+        The `ValidationCurves`.
+
+    Raises:
+        TypeError: if an argument is of the wrong type.
+        ValueError: if the ledger holds no round.
+
+    Example:
+
+    ```python
+    data = keras_amto.plots.curves_data(model.ledger)
+    print(data.steps[data.accepted.any(axis=1)])  # where a shadow won
+    ```
+    """
     canvas.check_ledger(ledger)
     shadows = [r.shadow_losses for r in ledger if r.shadow_losses is not None]
     return ValidationCurves(

@@ -18,6 +18,13 @@ class DonorEntropy(NamedTuple):
             each round's donors were drawn.
         entropies: Float array of shape `(rounds, M)`, in bits.
         maximum: Float, in bits, where all donors are equally likely.
+
+    Example:
+
+    ```python
+    data = keras_amto.plots.entropy_data(model.ledger)
+    print(data.entropies.mean(axis=1))  # over tasks, for each round
+    ```
     """
 
     steps: npt.NDArray[np.int64]
@@ -26,7 +33,25 @@ class DonorEntropy(NamedTuple):
 
 
 def entropy_data(ledger: Ledger) -> DonorEntropy:
-    """Returns what `entropy` draws; takes and raises the same."""
+    """Returns what `entropy` draws.
+
+    Args:
+        ledger: A `Ledger` of at least two tasks.
+
+    Returns:
+        The `DonorEntropy`.
+
+    Raises:
+        TypeError: if an argument is of the wrong type.
+        ValueError: if the ledger holds no round, or only one task.
+
+    Example:
+
+    ```python
+    data = keras_amto.plots.entropy_data(model.ledger)
+    print(data.entropies[-1] / data.maximum)
+    ```
+    """
     canvas.check_ledger(ledger, transfers=True)
     return DonorEntropy(
         steps=np.array([0, *(record.step for record in ledger[:-1])]),

@@ -26,6 +26,13 @@ class FinalTable(NamedTuple):
         answer: Integer, the row of what the model answers with.
         unit: `"%"`, or `"loss"` where there is no accuracy.
         title: String.
+
+    Example:
+
+    ```python
+    table = keras_amto.plots.finalists_data(model.finalists)
+    print(table.values[table.answer], table.unit)
+    ```
     """
 
     values: npt.NDArray[np.float64]
@@ -46,7 +53,24 @@ _TIES = {"harmonic_accuracy": "lowest mean loss", "clean": "lowest clean loss"}
 
 
 def finalists_data(finalists: Finalists) -> FinalTable:
-    """Returns what `finalists` draws; takes and raises the same."""
+    """Returns what `finalists` draws.
+
+    Args:
+        finalists: The `Finalists` of a fitted model.
+
+    Returns:
+        The `FinalTable`.
+
+    Raises:
+        TypeError: if it is not a `Finalists`.
+
+    Example:
+
+    ```python
+    data = keras_amto.plots.finalists_data(model.finalists)
+    print(data.columns, data.values[data.winner])
+    ```
+    """
     if not isinstance(finalists, Finalists):
         kind, expected = "a table", "`finalists` of a model that was fitted"
         raise wrong_type("finalists", finalists, kind, expected)

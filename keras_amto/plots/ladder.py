@@ -25,6 +25,14 @@ class Rungs(NamedTuple):
         costs: List of lists of floats, the costs at which each way was tried,
             in increasing order.
         summaries: List of lists of `Summary`s, at these costs, in percent.
+
+    Example:
+
+    ```python
+    scores = {"amto": {1: {0: 0.93, 1: 0.94}, 8: {0: 0.95, 1: 0.95}}}
+    rungs = keras_amto.plots.ladder_data(scores)
+    print([each.mean for each in rungs.summaries[0]])
+    ```
     """
 
     ways: list[str]
@@ -33,7 +41,26 @@ class Rungs(NamedTuple):
 
 
 def ladder_data(scores: Mapping[str, Mapping[float, Scores]]) -> Rungs:
-    """Returns what `ladder` draws; takes and raises the same."""
+    """Returns what `ladder` draws.
+
+    Args:
+        scores: Test accuracy in [0, 1] by seed, by cost, by way. Costs are
+            training steps, in any unit.
+
+    Returns:
+        The `Rungs`.
+
+    Raises:
+        TypeError: if an argument is of the wrong type.
+        ValueError: if there are no scores, or one or a cost is out of range.
+
+    Example:
+
+    ```python
+    scores = {"amto": {1: {0: 0.93, 1: 0.94}, 8: {0: 0.95, 1: 0.95}}}
+    print(keras_amto.plots.ladder_data(scores).costs)
+    ```
+    """
     expected = "a dict of scores in [0, 1] by seed, by cost, by way"
     if not isinstance(scores, Mapping):
         raise wrong_type("scores", scores, "a mapping", expected)

@@ -43,6 +43,13 @@ class Lanes(NamedTuple):
         winner: Integer or `None`.
         winning_step: Integer, the step at which the winning network was as it
             won, or `None`.
+
+    Example:
+
+    ```python
+    lanes = keras_amto.plots.lineage_data(model.ledger, model.best_task)
+    print(len(set(lanes.founders)))  # how many first networks live on
+    ```
     """
 
     last_step: int
@@ -56,7 +63,28 @@ class Lanes(NamedTuple):
 def lineage_data(
     ledger: Ledger, winner: int | None = None, restore_best_weights: bool = True
 ) -> Lanes:
-    """Returns what `lineage` draws; takes and raises the same."""
+    """Returns what `lineage` draws.
+
+    Args:
+        ledger: A `Ledger`, from the first round on.
+        winner: Integer, the task that won, or `None`. Defaults to `None`.
+        restore_best_weights: Boolean, as the `AMTOCallback` had it. Defaults to
+            `True`.
+
+    Returns:
+        The `Lanes`.
+
+    Raises:
+        TypeError: if an argument is of the wrong type.
+        ValueError: if the ledger holds no round, or there is no such task.
+
+    Example:
+
+    ```python
+    data = keras_amto.plots.lineage_data(model.ledger, model.best_task)
+    print(data.founders)
+    ```
+    """
     canvas.check_ledger(ledger)
     if winner is not None:
         winner = check_task("winner", winner, len(ledger[0].accepted))

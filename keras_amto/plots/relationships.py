@@ -32,6 +32,13 @@ class RelationshipMatrices(NamedTuple):
         donated: Integer array of shape `(M,)`: how often the network of each
             task was tried by another.
         donated_accepted: Integer array of shape `(M,)`: how often with success.
+
+    Example:
+
+    ```python
+    data = keras_amto.plots.relationships_data(model.ledger, rounds=[-1])
+    print(data.donated_accepted / data.donated)
+    ```
     """
 
     steps: IntArray
@@ -45,7 +52,28 @@ class RelationshipMatrices(NamedTuple):
 def relationships_data(
     ledger: Ledger, rounds: Sequence[int] | None = None
 ) -> RelationshipMatrices:
-    """Returns what `relationships` draws; takes and raises the same."""
+    """Returns what `relationships` draws.
+
+    Args:
+        ledger: A `Ledger` of at least two tasks.
+        rounds: Positions in the ledger at which to show relationships. Defaults
+            to `None`, three of them: early, halfway, and the last.
+
+    Returns:
+        The `RelationshipMatrices`.
+
+    Raises:
+        TypeError: if an argument is of the wrong type.
+        ValueError: if the ledger holds no round, or only one task, or if there
+            is no such round.
+
+    Example:
+
+    ```python
+    data = keras_amto.plots.relationships_data(model.ledger)
+    print(data.acceptance_rates)
+    ```
+    """
     canvas.check_ledger(ledger, transfers=True)
     if rounds is None:
         last = len(ledger) - 1
