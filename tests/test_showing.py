@@ -1,10 +1,13 @@
 """How an `AMTOModel` and its finalists show themselves in a notebook."""
 
+import base64
 import html.parser
 import importlib.util
+import io
 
 import keras
 import pytest
+from PIL import Image
 
 from keras_amto import AMTOModel
 from keras_amto.callbacks import RoundCallback
@@ -86,7 +89,10 @@ def test_a_fitted_model_shows_its_rounds_its_winner_and_pictures():
         "lineage",
     ]
     for image in shown.images:
-        assert image["src"].startswith("data:image/png;base64,")
+        head, _, encoded = image["src"].partition(",")
+        assert head == "data:image/png;base64"
+        picture = Image.open(io.BytesIO(base64.b64decode(encoded)))
+        assert picture.size == (490, 280)
 
 
 def test_a_fitted_model_of_one_task_has_no_lineage():

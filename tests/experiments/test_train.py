@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import pathlib
 import re
 import subprocess
 import sys
@@ -395,6 +396,22 @@ def test_a_page_about_a_run_that_was_killed_is_no_run(tmp_path):
     with new_run(tmp_path) as place:
         (place / "classes.txt").write_text("new")
     assert [path.name for path in tmp_path.iterdir()] == ["classes.txt"]
+
+
+def test_the_ledger_of_a_run_is_the_last_to_arrive(tmp_path, monkeypatch):
+    moved, replace = [], pathlib.Path.replace
+
+    def spy(path, target):
+        moved.append(path.name)
+        return replace(path, target)
+
+    monkeypatch.setattr(pathlib.Path, "replace", spy)
+    names = ["metrics.json", "ledger.jsonl", "finalists.json"]
+    with new_run(tmp_path) as place:
+        for name in names:
+            (place / name).write_text("")
+    assert sorted(moved) == sorted(names)
+    assert moved[-1] == "ledger.jsonl"
 
 
 def test_a_run_can_be_watched_from_its_beginning_to_its_end(

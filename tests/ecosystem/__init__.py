@@ -1,0 +1,1 @@
+"""AMTO with other libraries: the examples of docs/ecosystem.md, as they are."""
