@@ -128,8 +128,8 @@ class AMTOModel(keras.Model):
         splits: The splits of the tasks, in the place of random ones. A splitter
             of scikit-learn, whose first `num_tasks` splits are taken:
             `GroupShuffleSplit`, say, which keeps all samples of a patient on
-            one side, `RepeatedStratifiedKFold` or `TimeSeriesSplit`. Give it a
-            `random_state`, or a backup cannot be continued. Or a list of
+            one side, `RepeatedStratifiedKFold` or `TimeSeriesSplit`. Without a
+            `random_state` it draws from `seed`. Or a list of
             `num_tasks` pairs of integer arrays, positions of the samples to
             train on and to validate with. It takes the place of
             `validation_split`, `holdout_split` and `stratify`: give clean data

@@ -190,7 +190,7 @@ def plan_fit(
     )
     data, source_batch_size = read(x, y, sample_weight, class_weight)
     if splits is not None:
-        tasks = splits.tasks(data, settings.num_tasks)
+        tasks = splits.tasks(data, settings.num_tasks, settings.seed)
     else:
         tasks = split_tasks(
             data.size,

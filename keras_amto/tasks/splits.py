@@ -1,5 +1,6 @@
 """Tasks from splits that a user chose."""
 
+import copy
 import dataclasses
 import hashlib
 import itertools
@@ -10,6 +11,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from keras_amto.algorithm import Purpose
+from keras_amto.algorithm import random_stream
 from keras_amto.arguments import wrong_type
 from keras_amto.arguments import wrong_value
 from keras_amto.tasks.indexed_data import IndexedData
@@ -32,8 +35,13 @@ class Splits:
     source: Any
     groups: npt.NDArray[Any] | None = None
 
-    def tasks(self, data: IndexedData, num_tasks: int) -> tuple[Task, ...]:
+    def tasks(
+        self, data: IndexedData, num_tasks: int, seed: int = 0
+    ) -> tuple[Task, ...]:
         """Splits data into the first `num_tasks` tasks.
+
+        A splitter without a `random_state` gets one from the seed, so that a
+        run that is started again has the same splits.
 
         Raises:
             ValueError: if there are fewer splits, or if one has an empty side,
@@ -47,7 +55,9 @@ class Splits:
                 "Expected: keras_amto.AMTOModel(model.best_model, splits=...)."
             )
         given = (
-            self._split(data) if hasattr(self.source, "split") else self.source
+            self._split(data, seed)
+            if hasattr(self.source, "split")
+            else self.source
         )
         pairs = list(itertools.islice(given, num_tasks))
         if len(pairs) < num_tasks:
@@ -60,7 +70,12 @@ class Splits:
             _task(number, pair, data.size) for number, pair in enumerate(pairs)
         )
 
-    def _split(self, data: IndexedData) -> Iterator[Any]:
+    def _split(self, data: IndexedData, seed: int) -> Iterator[Any]:
+        splitter = self.source
+        if getattr(splitter, "random_state", seed) is None:
+            splitter = copy.copy(splitter)
+            stream = random_stream(seed, Purpose.SPLIT)
+            splitter.random_state = int(stream.integers(2**31))
         if self.groups is not None and len(self.groups) != data.size:
             raise ValueError(
                 "`groups` does not fit the data. "
@@ -74,7 +89,7 @@ class Splits:
         # A splitter asks how many samples there are, and never what is in them.
         samples = np.zeros((data.size, 1))
         try:
-            yield from self.source.split(samples, labels, self.groups)
+            yield from splitter.split(samples, labels, self.groups)
         except (TypeError, ValueError) as error:
             raise ValueError(
                 f"`splits` cannot split the data: {error} "

@@ -81,6 +81,19 @@ def test_splitters_are_asked_as_scikit_learn_asks_them(splitter):
         assert task.validation_indices.tolist() == sorted(validation)
 
 
+def test_a_splitter_without_a_random_state_draws_from_the_seed():
+    splitter = model_selection.ShuffleSplit(2)
+    one, again, other = (
+        [
+            task.train_indices.tolist()
+            for task in check_splits(splitter, None).tasks(data(), 2, seed)
+        ]
+        for seed in (3, 3, 4)
+    )
+    assert one == again != other
+    assert splitter.random_state is None
+
+
 def test_targets_that_are_no_classes_can_be_split():
     read, _ = read_data(np.zeros((20, 1)), np.zeros((20, 2, 2)))
     assert len(tasks(model_selection.KFold(5), of=read)) == 2
