@@ -33,9 +33,8 @@ def notebook_of(name: str) -> nbformat.NotebookNode:
     return notebook
 
 
-def executed(name: str) -> nbformat.NotebookNode:
-    """Returns the notebook with its outputs, or raises what a cell raised."""
-    notebook = notebook_of(name)
+def execute(notebook: nbformat.NotebookNode) -> None:
+    """Adds its outputs to a notebook, or raises what a cell raised."""
     # The package as it is here, whatever is installed.
     os.environ["PYTHONPATH"] = str(EXAMPLES.parent)
     with tempfile.TemporaryDirectory() as directory:
@@ -50,7 +49,6 @@ def executed(name: str) -> nbformat.NotebookNode:
         if cell.cell_type == "code":
             cell.outputs = [each for each in cell.outputs if _is_kept(each)]
     notebook.metadata.pop("language_info", None)
-    return notebook
 
 
 def _is_kept(output: nbformat.NotebookNode) -> bool:
@@ -59,4 +57,6 @@ def _is_kept(output: nbformat.NotebookNode) -> bool:
 
 if __name__ == "__main__":
     for name in sys.argv[1:] or NAMES:
-        nbformat.write(executed(name), EXAMPLES / f"{name}.ipynb")
+        made = notebook_of(name)
+        execute(made)
+        nbformat.write(made, EXAMPLES / f"{name}.ipynb")
