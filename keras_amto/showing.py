@@ -16,7 +16,7 @@ from keras_amto.fit.carried import Carried
 from keras_amto.ledger import Ledger
 from keras_amto.plots import canvas
 
-_SIZE = (7, 4)  # of a picture, in inches
+PICTURE_SIZE = (7, 4)  # in inches
 _DPI = 70
 
 
@@ -45,7 +45,9 @@ def _parts(
     if ledger and importlib.util.find_spec("matplotlib") is not None:
         yield _image("validation losses", partial(plots.curves, ledger, winner))
         if ledger[0].donors is not None:
-            yield _image("lineage", partial(plots.lineage, ledger, winner))
+            # Without the winner's ancestry: which of its task's networks won
+            # depends on the callback's `restore_best_weights`.
+            yield _image("lineage", partial(plots.lineage, ledger))
     yield _folded(
         "placement", f"<pre>{markup.escape(_placement(carried))}</pre>"
     )
@@ -85,7 +87,7 @@ def _folded(title: str, content: str) -> str:
 
 def _image(title: str, draw: Callable[..., Any]) -> str:
     file = io.BytesIO()
-    on_axes = partial(draw, ax=canvas.loose_axes(*_SIZE))
+    on_axes = partial(draw, ax=canvas.loose_axes(*PICTURE_SIZE))
     canvas.save_picture(on_axes, file, "png", dpi=_DPI)
     address = markup.image_uri(file.getvalue(), "png")
     return f'<img alt="{title}" src="{address}">'

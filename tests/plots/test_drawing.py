@@ -8,6 +8,7 @@ matplotlib = pytest.importorskip(
 )
 matplotlib.use("Agg")
 
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
@@ -15,6 +16,7 @@ from keras_amto import plots
 from keras_amto.plots import canvas
 from keras_amto.report.palette import DARK
 from keras_amto.report.palette import LIGHT
+from keras_amto.showing import PICTURE_SIZE
 from tests.plots import runs
 
 SCORES = {
@@ -189,6 +191,17 @@ def test_one_task_and_diverged_losses_can_be_drawn():
     ):
         axes.figure.canvas.draw()
         assert texts_of(axes.figure)
+
+
+@pytest.mark.parametrize("draw", [plots.curves, plots.lineage])
+def test_no_text_is_cut_in_the_small_pictures_of_a_notebook(draw):
+    ax = canvas.loose_axes(*PICTURE_SIZE)
+    FigureCanvasAgg(ax.figure)
+    draw(runs.random_run(4), ax=ax)
+    whole = ax.figure.bbox
+    for text, box in texts_of(ax.figure):
+        assert whole.x0 - 1 <= box.x0 <= box.x1 <= whole.x1 + 1, text
+        assert whole.y0 - 1 <= box.y0 <= box.y1 <= whole.y1 + 1, text
 
 
 def test_loose_axes_are_unknown_to_pyplot():
