@@ -48,10 +48,12 @@ BEFORE = {
     "docs/placement.md": _DEVICES + _MODEL,
     "docs/reliability.md": _PATIENT,
 }
+# Those of the ecosystem are run one by one, where the libraries are there.
+ELSEWHERE = ("README.md", "ecosystem.md")
 PAGES = [
     page
     for page in pages.PAGES
-    if any(pages.blocks_of(page, "python")) and page.name != "README.md"
+    if any(pages.blocks_of(page, "python")) and page.name not in ELSEWHERE
 ]
 
 
