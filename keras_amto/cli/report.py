@@ -13,7 +13,7 @@ examples:
 The page says who won and where it came from. What is missing in the directory
 is left out. Opening the page fetches nothing.
 
-With --watch the page is written anew as rounds end, and loads itself again in
+With --watch the page is written again as rounds end, and reloads itself in
 the browser, until the run is complete or Ctrl-C is pressed. RUN_DIR may be what
 `train --output` or `train --backup` names, or the directory of a
 PopulationBackup, which ends with Ctrl-C alone. To watch a run on another
@@ -34,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--watch",
         action="store_true",
-        help="write the page anew as rounds end, until the run is complete",
+        help="write the page again as rounds end, until the run is complete",
     )
 
 

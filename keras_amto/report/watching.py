@@ -25,7 +25,7 @@ _SHARE = 0.1  # of a core at most is spent on drawing: others train
 def watch_run(
     run_dir: Any, path: Any = None, seconds: float = 5
 ) -> Iterator[pathlib.Path]:
-    """Writes the page about a run anew whenever its ledger has grown.
+    """Writes the page about a run again whenever its ledger has grown.
 
     The page asks the browser to load it again after `seconds`, until the run is
     complete or watching ends. Drawing that takes long is done less often.
