@@ -38,8 +38,22 @@ _TITLES_OF_SELECTION = (
 class Comparison(Mapping[str, Mapping[int, Result]]):
     """The results of all arms: a mapping of arms to results by seed.
 
+    `keras_amto.compare` returns it. Printed, it is the table.
+
     Args:
-        results: Results by seed, by arm.
+        results: Results by seed, by arm. An arm without results is left out.
+
+    Example:
+
+    ```python
+    comparison = keras_amto.compare(
+        make_network, x, y, "results", train_size=1000, arms=["sto", "full"]
+    )
+    print(comparison)
+    for seed, result in comparison["full"].items():
+        print(seed, result.test_accuracy, result.training_steps)
+    keras_amto.plots.comparison(comparison.test_accuracies)
+    ```
     """
 
     def __init__(self, results: Mapping[str, Mapping[int, Result]]) -> None:

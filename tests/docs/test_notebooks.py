@@ -30,6 +30,7 @@ def test_a_notebook_is_made_from_its_script(name):
     assert sources(made) == sources(committed(name))
     kinds = {kind for kind, _ in sources(made)}
     assert kinds == {"markdown", "code"}
+    assert re.match(r"# \w.*\n\n\w", made.cells[0].source)  # title and purpose
 
 
 @pytest.mark.parametrize("name", notebooks.NAMES)

@@ -16,7 +16,13 @@ from tests.docs import names
 from tests.images import write_tree
 
 NAMES = names.public_names()
-CALLABLE = {name: value for name, value in NAMES.items() if callable(value)}
+# `Comparison` is not imported by users, and still what `compare` returns.
+DOCUMENTED = NAMES | {
+    name: value
+    for name, value in names.names_on_pages().items()
+    if not any(value is each for each in NAMES.values())
+}
+CALLABLE = {n: value for n, value in DOCUMENTED.items() if callable(value)}
 
 # Examples that are compiled and not run, and why.
 NOT_RUN = {
@@ -50,9 +56,9 @@ def faults_of(name, value):
     return faults
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", DOCUMENTED)
 def test_a_public_name_has_a_docstring_in_the_form_of_keras(name):
-    assert faults_of(name, NAMES[name]) == []
+    assert faults_of(name, DOCUMENTED[name]) == []
 
 
 def test_a_docstring_that_lacks_something_is_found():
