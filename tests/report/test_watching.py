@@ -3,12 +3,12 @@
 import json
 import os
 import pathlib
-import re
 import signal
 import subprocess
 import sys
 import time
 import urllib.request
+from functools import partial
 
 import pytest
 
@@ -211,6 +211,8 @@ def test_ctrl_c_ends_the_command_as_a_success(run_dir, place):
         text=True,
         cwd=ROOT,
         env=os.environ | {"MPLBACKEND": "Agg"},
+        # Ignored in what a shell runs in the background, and inherited.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     page = pathlib.Path(process.stdout.readline().strip())
     assert "refresh" in page.read_text()
@@ -221,19 +223,19 @@ def test_ctrl_c_ends_the_command_as_a_success(run_dir, place):
     assert "refresh" not in page.read_text()
 
 
-def title_of(port):
-    """The title of the only page that a browser shows."""
+def titles(port):
+    """The titles of the pages that a browser shows, none while one loads."""
     url = f"http://127.0.0.1:{port}/json/list"
     with urllib.request.urlopen(url, timeout=30) as answer:
         tabs = json.load(answer)
-    (title,) = [tab["title"] for tab in tabs if tab["type"] == "page"]
-    return title
+    return [tab["title"] for tab in tabs if tab["type"] == "page"]
 
 
-def wait_for(title, port):
+def wait_for(question, expected):
+    """Asks until the answer is the expected one."""
     end = time.monotonic() + 60
-    while (found := title_of(port)) != title:
-        assert time.monotonic() < end, f"{found!r} is not {title!r}"
+    while (found := question()) != expected:
+        assert time.monotonic() < end, f"{found!r} is not {expected!r}"
         time.sleep(0.2)
 
 
@@ -244,22 +246,21 @@ def test_an_open_browser_follows_the_run_to_its_end(run_dir, place, tmp_path):
     page = next(pages)
     process = subprocess.Popen(
         browser.command(page, tmp_path, "--remote-debugging-port=0"),
-        stderr=subprocess.PIPE,
-        text=True,
+        stderr=subprocess.DEVNULL,
     )
+    # Chromium writes there where it listens.
+    listens = tmp_path / "profile" / "DevToolsActivePort"
     try:
-        for line in process.stderr:
-            found = re.search(r"listening on ws://127\.0\.0\.1:(\d+)/", line)
-            if found:
-                break
-        port = found[1]
-        wait_for("AMTO run photos, 1 round", port)
+        wait_for(lambda: listens.exists() and "\n" in listens.read_text(), True)
+        port = int(listens.read_text().split()[0])
+        shown = partial(titles, port)
+        wait_for(shown, ["AMTO run photos, 1 round"])
         put(place, 3)
         next(pages)
-        wait_for("AMTO run photos, 3 rounds", port)
+        wait_for(shown, ["AMTO run photos, 3 rounds"])
         complete(run_dir, place)
         list(pages)
-        wait_for("AMTO run photos", port)
+        wait_for(shown, ["AMTO run photos"])
     finally:
         process.kill()
         process.communicate()
