@@ -44,6 +44,7 @@ PORTABLE := tests/algorithm tests/tasks tests/callbacks/test_amto_callback.py \
 RESUMPTION := tests/backup/test_resumption.py
 JAX_TESTS := tests/engines/test_equality.py tests/engines/test_jax.py \
 	tests/engines/test_statistics.py tests/engines/test_jax_processes.py \
+	tests/engines/test_jax_threads.py \
 	tests/test_augment.py $(RESUMPTION)::test_these_runs_are_of_the_backends_own_engine \
 	$(RESUMPTION)::test_a_run_continues_exactly \
 	$(RESUMPTION)::test_a_sigterm_at_any_moment_of_an_execution_is_not_lost \

@@ -11,6 +11,9 @@ import jax.numpy as jnp
 from keras_amto.engines.jax_feed import Feed
 from keras_amto.engines.jax_feed import Positions
 from keras_amto.engines.jax_rows import Rows
+from keras_amto.engines.jax_threads import Threads
+from keras_amto.engines.jax_threads import cores
+from keras_amto.engines.jax_threads import number_of_groups
 from keras_amto.engines.vectorizing import Manner
 from keras_amto.tasks import IndexedData
 
@@ -43,9 +46,18 @@ class Program:
         self._manner = manner
         # Traced once, for the shapes of its logs and for the loop.
         self._step = jax.jit(step)
-        self._run = jax.jit(
-            rows.looping(self._device),
-            donate_argnums=(1,) if donates else (),
+        # Rows that share a device are trained by loops on the cores of a CPU,
+        # which each keep one busy.
+        shares = manner.loops and not manner.vectorizes and rows.is_one_cpu
+        groups = number_of_groups(rows.per_device, cores() if shares else 1)
+        self._rows_of_a_loop = rows.per_device // groups
+        self._threads = (
+            Threads(self._device, groups, rows.size, donates)
+            if groups > 1
+            else None
+        )
+        self._run = self._threads or jax.jit(
+            rows.looping(self._device), donate_argnums=(1,) * donates
         )
         self._steps_at_a_time: dict[int, int] = {}  # by size of batches
 
@@ -71,6 +83,9 @@ class Program:
         """
         steps, _, size = positions.shape
         limit = feed.limit(data, positions) if self._manner.loops else 1
+        if self._threads is not None:
+            changing = self._threads.split(changing)
+            fixed = self._threads.split(fixed)
         done, logs = 0, None
         while done < steps:
             wanted = min(self._steps_at_a_time.get(size, 1), _CALLS * limit)
@@ -87,12 +102,22 @@ class Program:
             )
             done = end
             on_progress(done)
+        if self._threads is not None:
+            changing, logs = map(self._threads.join, (changing, logs))
         return changing, logs
 
     def _device(
-        self, count: Any, changing: Any, fixed: Any, batches: Any
+        self,
+        count: Any,
+        changing: Any,
+        fixed: Any,
+        batches: Any,
+        first: Any = 0,
     ) -> Any:
-        """Makes steps for the rows of one device."""
+        """Makes steps for the rows of one device, or of one thread.
+
+        `first` says which batches are those of the first row.
+        """
         if not self._rows.has_axis:
             changing, logs = self._loop(
                 self._step, count, changing, fixed, _picking(batches, 0)
@@ -107,10 +132,10 @@ class Program:
                 lambda leaf: leaf[row], (changing, fixed)
             )
             return self._loop(
-                self._step, count, own, others, _picking(batches, row)
+                self._step, count, own, others, _picking(batches, first + row)
             )
 
-        return jax.lax.map(one, jnp.arange(self._rows.per_device))
+        return jax.lax.map(one, jnp.arange(self._rows_of_a_loop))
 
     def _loop(
         self,

@@ -37,6 +37,7 @@ class Rows:
         self._moves = moves
         self._mesh = jax.sharding.Mesh(np.array(self._devices), (_AXIS,))
         self.has_axis = self.size > 1
+        self.is_one_cpu = [each.platform for each in devices] == ["cpu"]
         self._stack = jax.jit(_stack if self.has_axis else _copy)
         self._unstack = jax.jit(_unstack)
 
