@@ -202,17 +202,24 @@ def test_drawing_takes_a_tenth_of_the_time_at_most(run_dir, place, monkeypatch):
     assert slept == [pytest.approx(30)]
 
 
+# A shell lets ignore the signal what it runs in the background, these tests
+# and their children among it.
+UNDER_A_TERMINAL = """
+import runpy, signal
+signal.signal(signal.SIGINT, signal.default_int_handler)
+runpy.run_module("keras_amto", run_name="__main__")
+"""
+
+
 def test_ctrl_c_ends_the_command_as_a_success(run_dir, place):
     put(place, 1)
     process = subprocess.Popen(
-        [sys.executable, "-m", "keras_amto", "report", "--watch", run_dir],
+        [sys.executable, "-c", UNDER_A_TERMINAL, "report", "--watch", run_dir],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         cwd=ROOT,
         env=os.environ | {"MPLBACKEND": "Agg"},
-        # Ignored in what a shell runs in the background, and inherited.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     page = pathlib.Path(process.stdout.readline().strip())
     assert "refresh" in page.read_text()
