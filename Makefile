@@ -38,7 +38,7 @@ test-keras: $(VENV)/ready
 # compiles for one test serves the others.
 PORTABLE := tests/algorithm tests/tasks tests/callbacks/test_amto_callback.py \
 	tests/engines/test_portable.py tests/optimizers tests/test_arguments.py \
-	tests/plots tests/report tests/test_statistics.py \
+	tests/test_statistics.py tests/plots/test_data.py \
 	tests/experiments/test_[!ct]*.py tests/experiments/test_comparison.py
 
 RESUMPTION := tests/backup/test_resumption.py
