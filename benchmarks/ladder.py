@@ -6,7 +6,8 @@
 All other arguments are those of `python -m keras_amto compare`, which runs once
 for each M, in OUTPUT/tasks_M: most ways spend 2M times the steps of one
 network. A cost is what the results have recorded, in the steps of `full`.
-Called again, it goes on where it was interrupted. OUTPUT then holds ladder.csv,
+Called again, it goes on where it was interrupted, and from a comparison of the
+same settings that is copied to OUTPUT/tasks_M. OUTPUT then holds ladder.csv,
 ladder.md and ladder.png.
 """
 
@@ -66,7 +67,10 @@ def read(output: pathlib.Path, tasks: list[int]) -> Scores:
     for num_tasks in tasks:
         results = load_results(directory_of(output, num_tasks))
         for arm, by_seed in results.items():
-            scores = found[SINGLE.get(arm, arm)]
+            way = SINGLE.get(arm, arm)
+            if way not in found:
+                continue  # of a comparison of all arms
+            scores = found[way]
             for seed in by_seed.keys() & one.keys():
                 result = by_seed[seed]
                 cost = result.training_steps / one[seed]
@@ -84,6 +88,16 @@ def to_csv(scores: Scores) -> str:
             for seed, accuracy in sorted(by_seed.items()):
                 writer.writerow((way, f"{cost:g}", seed, accuracy))
     return file.getvalue()
+
+
+def of_csv(path: pathlib.Path) -> Scores:
+    """Reads what `to_csv` has written."""
+    scores: Scores = {way: {} for way in WAYS}
+    with path.open(newline="") as file:
+        for row in csv.DictReader(file):
+            by_seed = scores[row["way"]].setdefault(float(row["cost"]), {})
+            by_seed[int(row["seed"])] = float(row["test_accuracy"])
+    return scores
 
 
 def table(scores: Scores) -> list[str]:

@@ -5,6 +5,7 @@ import re
 
 import pytest
 
+from benchmarks import ladder
 from keras_amto.experiments.comparison import Comparison
 from keras_amto.experiments.results import read_table
 from keras_amto.statistics import difference
@@ -35,6 +36,14 @@ def test_tables_are_those_of_the_runs(path):
         comparison.table_of_selection(),
     ):
         assert table in section
+
+
+LADDERS = sorted((ROOT / "docs" / "results" / "ladder").glob("*.csv"))
+
+
+@pytest.mark.parametrize("path", LADDERS, ids=lambda path: path.stem)
+def test_the_ladder_is_that_of_the_runs(path):
+    assert "\n".join(ladder.table(ladder.of_csv(path))) in PAGE
 
 
 COLUMNS = (

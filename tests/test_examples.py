@@ -3,6 +3,7 @@
 import csv
 import os
 import pathlib
+import shutil
 import subprocess
 import sys
 
@@ -220,6 +221,9 @@ def test_the_ladder_has_every_way_at_its_recorded_cost(tmp_path, capsys):
     assert accuracies["full_long", "1"] == accuracies["full_ensemble", "1"]
     amto = load_results(tmp_path / "tasks_2")["amto"][7]
     assert float(accuracies["amto", "4"]) == amto.test_accuracy
+    assert ladder.of_csv(tmp_path / "ladder.csv") == ladder.read(
+        tmp_path, [1, 2]
+    )
     content = (tmp_path / "ladder.png").read_bytes()
     assert content.startswith(b"\x89PNG")
 
@@ -230,6 +234,18 @@ def test_the_ladder_has_every_way_at_its_recorded_cost(tmp_path, capsys):
     assert "9 of 9 runs are done already" in printed
     assert "6 of 7 runs are done already" in printed
     assert (tmp_path / "ladder.png").read_bytes() == content
+
+
+def test_the_ladder_goes_on_from_a_comparison_of_all_arms(tmp_path):
+    published = ROOT / "docs" / "results" / "digits_tuned.csv"
+    (tmp_path / "tasks_4").mkdir()
+    shutil.copy(published, tmp_path / "tasks_4" / "runs.csv")
+    scores = ladder.read(tmp_path, [4])
+    assert {way: list(by_cost) for way, by_cost in scores.items()} == {
+        way: [1, 8] if way.startswith("full_long")
+        else [4] if way == "full_ensemble" else [8]
+        for way in ladder.WAYS
+    }  # fmt: skip
 
 
 def test_a_rung_of_the_ladder_is_a_mean_with_its_error():
