@@ -50,7 +50,9 @@ class AMTOCallback(RoundCallback):
         answer: What the model answers with from then on. `"winner"` is the
             paper's: one of the M networks. `"average"` is one network, too: the
             mean of all masters at the ends of the rounds in the last part of
-            training, its batch normalisation estimated on training data.
+            training, its batch normalisation estimated on training data. It
+            needs masters that descend from one first network, as they mostly
+            do by then: `plots.lineage` shows it.
             `"ensemble"` is the mean of the outputs of all M candidates, as one
             model, which costs M times as much to serve. The table
             `AMTOModel.finalists` has the winner beside the average and, for an
