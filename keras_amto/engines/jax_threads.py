@@ -25,11 +25,11 @@ def number_of_groups(rows: int, most: int) -> int:
 class Threads:
     """Calls a function for groups of rows at the same time.
 
-    XLA runs a loop of small operations on one core. Python's lock is let go of
-    meanwhile, so the loops of several threads run on several.
+    XLA runs a loop of small operations on one core, and releases Python's lock
+    meanwhile. So the loops of several threads run on several cores.
 
-    It is compiled in the thread that calls, for what a program is compiled
-    under (`with jax.default_matmul_precision(...)`, say) is known there alone.
+    The function is compiled in the calling thread, since contexts such as
+    `jax.default_matmul_precision` belong to one thread.
 
     Args:
         function: Takes a number of steps, two trees of rows, batches of all

@@ -202,8 +202,8 @@ def test_drawing_takes_a_tenth_of_the_time_at_most(run_dir, place, monkeypatch):
     assert slept == [pytest.approx(30)]
 
 
-# A shell lets ignore the signal what it runs in the background, these tests
-# and their children among it.
+# What a shell runs in the background ignores the signal, and so do its
+# children: these tests, say, and the command.
 UNDER_A_TERMINAL = """
 import runpy, signal
 signal.signal(signal.SIGINT, signal.default_int_handler)
