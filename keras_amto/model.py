@@ -37,8 +37,9 @@ from keras_amto.engines import steps_eagerly
 from keras_amto.exporting import export_network
 from keras_amto.fit.answers import new_answer
 from keras_amto.fit.carried import Carried
+from keras_amto.fit.fit_arguments import FitArguments
 from keras_amto.fit.fitting import run_fit
-from keras_amto.fit.plan import plan_fit
+from keras_amto.fit.planning import plan_fit
 from keras_amto.ledger import Finalists
 from keras_amto.ledger import Ledger
 from keras_amto.optimizers.named import check_optimizer
@@ -525,33 +526,33 @@ class AMTOModel(keras.Model):
                 "Expected: a call of `compile` first."
             )
         given = read_callbacks(callbacks, verbose)
-        epochs = check_integer("epochs", epochs, 0)
-        limit = keras.config.max_epochs()  # for debugging runs
-        epochs = epochs if limit is None else min(epochs, limit)
+        arguments = FitArguments(
+            x=x,
+            y=y,
+            batch_size=batch_size,
+            epochs=epochs,
+            validation_split=validation_split,
+            validation_data=validation_data,
+            shuffle=shuffle,
+            class_weight=class_weight,
+            sample_weight=sample_weight,
+            initial_epoch=initial_epoch,
+            steps_per_epoch=steps_per_epoch,
+            validation_steps=validation_steps,
+            validation_batch_size=validation_batch_size,
+            validation_freq=validation_freq,
+        ).checked()
         carried = self._carried
         with outside_scope(), contextlib.ExitStack() as files:
             plan = plan_fit(
                 carried.settings,
                 carried.splits,
-                x,
-                y,
-                sample_weight,
-                class_weight,
-                batch_size,
-                initial_epoch,
-                epochs,
-                steps_per_epoch,
-                shuffle,
-                validation_split,
-                validation_data,
-                validation_batch_size,
-                validation_steps,
-                validation_freq,
-                self.steps_per_execution,
-                given.settings.max_steps,
-                given.average_from,
-                0 if carried.run is None else carried.run.step,
-                files,
+                arguments,
+                steps_per_execution=self.steps_per_execution,
+                max_steps=given.settings.max_steps,
+                average_from=given.average_from,
+                first_step=0 if carried.run is None else carried.run.step,
+                files=files,
             )
             self._answer_with(
                 carried.network, carried.compile_args["optimizer"]

@@ -123,6 +123,24 @@ def test_a_round_traces_each_step_once(monkeypatch):
     assert traces.count == 4
 
 
+def test_a_trial_of_the_data_needs_no_graph_that_training_does_not(monkeypatch):
+    from keras_amto.engines import device
+
+    made = []
+
+    class CountedProgram(device.Program):
+        def __init__(self, steps, *args):
+            made.append(len(steps))
+            super().__init__(steps, *args)
+
+    monkeypatch.setattr(device, "Program", CountedProgram)
+    model = compiled(keras_amto.AMTOModel(mlp(), 2, 3, seed=0))
+    x, y = digits(100)
+    model.fit(x, y, batch_size=16, steps_per_epoch=3, epochs=2, verbose=0)
+    # One to train master and shadow, and one to evaluate them.
+    assert made == [2, 2]
+
+
 def test_states_are_values_that_share_what_is_equal():
     model = compiled(keras_amto.AMTOModel(mlp(), 4, 3, seed=0))
     x, y = digits(100)

@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+from typing import Any
 
 import keras
 
@@ -60,9 +61,43 @@ def run_fit(
     verbose: str | int,
 ) -> None:
     """Trains the tasks, selects the winner, and lets the model show it."""
-    cluster = carried.strategy if is_cluster(carried.strategy) else None
+    engine, run = _prepare(plan, model, carried, given)
+    events = _make_events(plan, model, carried, given, verbose, engine)
+    model.stop_training = False
+    # From here on networks change: what was answered is no answer of now.
+    answers_before, carried.answers = carried.answers, None
+    try:
+        with contextlib.ExitStack() as stack:
+            if events.watch is not None:
+                stack.enter_context(events.watch.running())
+            state = None
+            if events.keeper is not None:
+                saved = stack.enter_context(events.keeper).load()
+                state = _continued(plan, engine.from_first_process(saved))
+            if state is not None:
+                append_to_files(given.others)
+            events.callbacks.on_train_begin()
+            if state is not None:
+                run = events.restore(state)
+            _train_to_the_end(run, events)
+            events.callbacks.on_train_end(events.epoch_logs)
+            carried.answers = events.answers or answers_before
+            if events.answers is not None and given.overrides_winner:
+                carried.visible.load(events.answers.network)
+    finally:
+        if carried.run is not None:
+            _leave_tasks(carried.run, events)
+        carried.visible.remember()
+
+
+def _prepare(
+    plan: FitPlan, model: keras.Model, carried: Carried, given: CallbackSet
+) -> tuple[Engine, RunState]:
+    """Makes what trains, and refuses what could only spoil it."""
     refuse_text(plan)
-    sample = plan.training_data.sample(plan.batches[0].batch_size)
+    if given.settings.answer == "ensemble":
+        refuse_ensemble(carried)
+    sample = plan.sample
 
     def prepare() -> tuple[Engine, RunState]:
         engine, run = start(carried, sample)
@@ -72,16 +107,27 @@ def run_fit(
         carried.run = run
         return engine, run
 
-    if given.settings.answer == "ensemble":
-        refuse_ensemble(carried)
     run_before = carried.run
     try:
-        engine, run = on_machines_left(cluster, carried, prepare)
+        engine, run = on_machines_left(_cluster(carried), carried, prepare)
     except BaseException:
         carried.run = run_before  # weights may be others by the next `fit`
         raise
     carried.visible.remember()
-    settings, backup, keeper = given.settings, given.backup, None
+    return engine, run
+
+
+def _make_events(
+    plan: FitPlan,
+    model: keras.Model,
+    carried: Carried,
+    given: CallbackSet,
+    verbose: str | int,
+    engine: Engine,
+) -> KerasEvents:
+    """Makes what follows the run: callbacks, progress bar and backups."""
+    cluster, settings = _cluster(carried), given.settings
+    backup, keeper, time_limit = given.backup, None, None
     if backup is not None:
         keeper = BackupKeeper(
             BackupStore(backup.backup_dir, backup.keep, RECORDS),
@@ -89,15 +135,19 @@ def run_fit(
             backup.delete_checkpoint,
             fingerprint(plan, carried, model.steps_per_execution, settings),
         )
+    if settings.max_seconds is not None:
+        time_limit = TimeLimit(
+            settings.max_seconds, given.began, plan, settings.answer
+        )
     metric = selection_metric(settings.selection_metric, engine.metric_names)
-    carried.tasks = plan.tasks
+    carried.tasks = plan.tasks  # nothing is refused any more
     callbacks = given.as_list(
         verbose,
         model=model,
         epochs=plan.epochs.last_number(),
         steps=plan.steps_per_epoch,
     )
-    events = KerasEvents(
+    return KerasEvents(
         plan=plan,
         problem=plan.problem(engine, settings.min_delta),
         carried=carried,
@@ -108,71 +158,60 @@ def run_fit(
         keeper=keeper,
         metric=metric,
         watch=None if cluster is None else Watch(cluster),
-        time_limit=None
-        if settings.max_seconds is None
-        else TimeLimit(
-            settings.max_seconds, given.began, plan, settings.answer
-        ),
+        time_limit=time_limit,
         keeps_copies=cluster is not None and cluster.keep_copies,
     )
-    model.stop_training = False
-    # From here on networks change: what was answered is no answer of now.
-    answers_before, carried.answers = carried.answers, None
-    try:
-        with contextlib.ExitStack() as stack:
-            if events.watch is not None:
-                stack.enter_context(events.watch.running())
-            state = None
-            if keeper is not None:
-                own = stack.enter_context(keeper).load()
-                state = engine.from_first_process(own)
-            if state is not None:
-                plan.refuse_fewer_epochs(state.run)
-                run_then = plan.continued(state.run)
-                state = dataclasses.replace(state, run=run_then)
-                append_to_files(given.others)
-            callbacks.on_train_begin()
-            if state is not None:
-                run = events.restore(state)
-            while True:
-                if keeper is not None:
-                    keeper.begin_ledger(run.records)
-                try:
-                    with losses_explained(cluster):
-                        _train(run, events)
-                    break
-                except LostMachineError:
-                    copy = events.fall_back()
-                    if cluster is None or copy is None:
-                        raise
-                    log_change(cluster.refresh(), copy.run.step)
-                    engine = carried.engine = new_engine(carried, sample)
-                    events.problem = plan.problem(engine, settings.min_delta)
-                    run = events.restore(copy)
-            callbacks.on_train_end(events.epoch_logs)
-            carried.answers = events.answers or answers_before
-            if events.answers is not None and given.overrides_winner:
-                carried.visible.load(events.answers.network)
-    finally:
-        if carried.run is not None:
-            if events.masters_before is not None:
-                carried.run = carried.run.with_masters(events.masters_before)
-            carried.run = begin(carried.run)
-            if cluster is not None:
-                # A machine may be lost before the next `fit`, or just was.
-                try:
-                    with losses_explained(cluster):
-                        carried.run = Copies().copy(carried.run)
-                except LostMachineError:
-                    events.fall_back()
-        carried.visible.remember()
 
 
-def _time_limit(given: CallbackSet, plan: FitPlan) -> TimeLimit | None:
-    settings = given.settings
-    if settings.max_seconds is None:
+def _cluster(carried: Carried) -> Any:
+    """The `Cluster` that trains, `None` without one."""
+    return carried.strategy if is_cluster(carried.strategy) else None
+
+
+def _continued(plan: FitPlan, state: FitState | None) -> FitState | None:
+    """What a backup holds, as if it was made for as many epochs."""
+    if state is None:
         return None
-    return TimeLimit(settings.max_seconds, given.began, plan, settings.answer)
+    plan.refuse_fewer_epochs(state.run)
+    return dataclasses.replace(state, run=plan.continued(state.run))
+
+
+def _train_to_the_end(run: RunState, events: KerasEvents) -> None:
+    """Trains and selects the winner, on the machines that are left."""
+    plan, carried = events.plan, events.carried
+    cluster = _cluster(carried)
+    while True:
+        if events.keeper is not None:
+            events.keeper.begin_ledger(run.records)
+        try:
+            with losses_explained(cluster):
+                _train(run, events)
+            return
+        except LostMachineError:
+            copy = events.fall_back()
+            if cluster is None or copy is None:
+                raise
+            log_change(cluster.refresh(), copy.run.step)
+            engine = carried.engine = new_engine(carried, plan.sample)
+            min_delta = events.given.settings.min_delta
+            events.problem = plan.problem(engine, min_delta)
+            run = events.restore(copy)
+
+
+def _leave_tasks(run: RunState, events: KerasEvents) -> None:
+    """Leaves the tasks to the next `fit`, on this machine."""
+    if events.masters_before is not None:
+        run = run.with_masters(events.masters_before)
+    carried = events.carried
+    carried.run = begin(run)
+    cluster = _cluster(carried)
+    if cluster is not None:
+        # A machine may be lost before the next `fit`, or just was.
+        try:
+            with losses_explained(cluster):
+                carried.run = Copies().copy(carried.run)
+        except LostMachineError:
+            events.fall_back()
 
 
 def _train(run: RunState, events: KerasEvents) -> None:

@@ -57,7 +57,10 @@ def refuse_data(
         """The outcome of one step of a master on one batch."""
         batch = in_order(indices, len(indices))
         master, state = run.masters[task], run.task_states[task]
-        job = TrainingJob(task, (master,), state, batch)
+        # As many networks as a round trains, so that no engine builds a
+        # program for this step alone.
+        replicas = (master,) * (2 if run.num_tasks > 1 else 1)
+        job = TrainingJob(task, replicas, state, batch)
         (trained,) = engine.train([job], data, rate, lambda _: None)
         return trained
 
@@ -169,6 +172,6 @@ def _sets(plan: FitPlan) -> list[tuple[str, IndexedData]]:
 
 
 def _is_finite(trained: Trained) -> bool:
-    (replica,) = trained.replicas
+    replica = trained.replicas[0]
     values = (trained.logs["loss"], *replica.weights, *replica.optimizer)
     return all(np.isfinite(np.asarray(v).astype(float)).all() for v in values)

@@ -187,6 +187,6 @@ def selection_metric(requested: str, names: Sequence[str]) -> str | None:
         f"The model has {reason}, so the winner is the network of lowest mean "
         "validation loss. Name a metric in "
         "AMTOCallback(selection_metric=...) to select by that.",
-        stacklevel=4,  # the call of `fit`
+        stacklevel=5,  # the call of `fit`
     )
     return None
