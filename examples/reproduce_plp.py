@@ -38,6 +38,8 @@ python examples/reproduce_plp.py --small --output plp_small --seeds 3 \
 
 import argparse
 import concurrent.futures
+import csv
+import io
 import itertools
 import json
 import math
@@ -250,9 +252,37 @@ def run_all(options):
 """
 ## The table
 
+It is made of `runs.csv`, which has everything of a run, its curve too.
 Differences are paired by seed. Fewer than six seeds cannot have p below 0.05 in
 the sign-flip test, so three are no verdict.
 """
+
+
+FIGURES = ("accuracy", "top_1_error", "top_5_error", "seconds")
+KEY = ("network", "part", "arm", "seed")
+
+
+def to_csv(results):
+    """Returns all results as text."""
+    file = io.StringIO()
+    columns = [*KEY, *FIGURES, "curve"]
+    writer = csv.DictWriter(file, columns, lineterminator="\n")
+    writer.writeheader()
+    for each in results:
+        curve = " ".join(map(str, each["curve"]))
+        writer.writerow(each | {"curve": curve})
+    return file.getvalue()
+
+
+def of_csv(path):
+    """Reads what `to_csv` has written."""
+    with open(path, newline="") as file:
+        rows = list(csv.DictReader(file))
+    for row in rows:
+        row["seed"] = int(row["seed"])
+        row["curve"] = [float(value) for value in row["curve"].split()]
+        row.update({name: float(row[name]) for name in FIGURES})
+    return rows
 
 
 def scores_of(results, network, part, arm, figure="accuracy"):
@@ -348,6 +378,9 @@ def main(arguments=None):
         return []
     keep_settings(options)
     results = run_all(options)
+    path = options.output / "runs.csv"
+    write_whole(path, to_csv(results).encode())
+    results = of_csv(path)
     lines = table(results)
     write_whole(options.output / "table.md", "\n".join(lines).encode())
     save_picture(lambda: draw(results), options.output / "curves.png", "png")

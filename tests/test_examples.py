@@ -457,6 +457,9 @@ def test_the_plp_experiment_goes_on_where_it_was_interrupted(
     assert 1 <= done < 3
     assert reproduce_plp.main(halved) == expected
     assert (tmp_path / "halved" / "curves.png").stat().st_size > 0
+    read = reproduce_plp.of_csv(tmp_path / "halved" / "runs.csv")
+    assert reproduce_plp.table(read) == expected
+    assert {len(each["curve"]) for each in read} == {2}
     with pytest.raises(SystemExit, match="other settings"):
         reproduce_plp.main([*halved, "--epochs", "3"])
 
