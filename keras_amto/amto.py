@@ -142,7 +142,7 @@ class RunState:
     def with_weights(self, values: Mapping[int, Any]) -> "RunState":
         """Returns the state with some weights, by position, in every network.
 
-        The best networks of before keep theirs.
+        The best networks keep theirs once they have been validated.
         """
 
         def changed(replica: Replica) -> Replica:
@@ -153,12 +153,13 @@ class RunState:
 
         masters = tuple(map(changed, self.masters))
         pairs = zip(masters, self.masters, self.best, strict=True)
+        best = self.best
+        if self.losses is None:  # where training begins, so far
+            best = tuple(new if b is old else b for new, old, b in pairs)
         return dataclasses.replace(
             self.with_masters(masters),
             shadows=self.shadows and tuple(map(changed, self.shadows)),
-            best=tuple(
-                new if best is old else best for new, old, best in pairs
-            ),
+            best=best,
         )
 
     def with_masters(self, masters: Sequence[Replica]) -> "RunState":

@@ -26,11 +26,9 @@ def ensemble_of(
     Source: Hansen and Salamon, "Neural network ensembles", IEEE Transactions on
     Pattern Analysis and Machine Intelligence 12, 1990.
     """
-    x = keras.tree.map_structure(
-        lambda like: keras.Input(
-            batch_shape=(None, *like.shape[1:]), dtype=like.dtype
-        ),
-        inputs,
+    leaves = keras.tree.flatten_with_path(inputs)
+    x = keras.tree.pack_sequence_as(
+        inputs, [_input_like(path, like) for path, like in leaves]
     )
     answers = []
     for number, network in enumerate(networks):
@@ -46,6 +44,16 @@ def ensemble_of(
 
     outputs = keras.tree.map_structure(mean, *answers)
     return keras.Model(x, outputs, name=name)
+
+
+def _input_like(path: tuple[Any, ...], like: Any) -> Any:
+    """An input, which has the name of its key where inputs are one dict."""
+    key = path[0] if len(path) == 1 else None
+    return keras.Input(
+        batch_shape=(None, *like.shape[1:]),
+        dtype=like.dtype,
+        name=key if isinstance(key, str) else None,
+    )
 
 
 def _output_names(network: keras.Model, outputs: Any) -> list[str]:

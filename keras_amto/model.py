@@ -30,12 +30,14 @@ from keras_amto.distribution import placement_under
 from keras_amto.distribution import resolve_strategy
 from keras_amto.engines import check_augment
 from keras_amto.engines import clone_compile_args
+from keras_amto.engines import current_learning_rate
 from keras_amto.engines import default_seeds_from
 from keras_amto.engines import refuse_optimizer
 from keras_amto.engines import resolve_engine
 from keras_amto.engines import steps_eagerly
 from keras_amto.exporting import export_network
 from keras_amto.fit.answers import new_answer
+from keras_amto.fit.answers import refuse_changed_ensemble
 from keras_amto.fit.carried import Carried
 from keras_amto.fit.fit_arguments import FitArguments
 from keras_amto.fit.fitting import run_fit
@@ -162,6 +164,8 @@ class AMTOModel(keras.Model):
     Source: Zhang, Qin, Pan, Sellis, "A Novel DNN Training Framework via Data
     Sampling and Multi-Task Optimization", IJCNN 2020.
     """
+
+    optimizer: Any  # that of the model that answers
 
     def __init__(
         self,
@@ -489,7 +493,8 @@ class AMTOModel(keras.Model):
             callbacks: Keras callbacks; among them at most one `AMTOCallback`.
                 Logs hold the means over the tasks of `loss`, of each metric and
                 of their `val_` values on the tasks' own validation sets, and
-                `transfers`, the shadows accepted in the epoch. They see the
+                `transfers`, the shadows accepted in the epoch's rounds, but for
+                one that an epoch cuts short as it stops training. They see the
                 champion, and the winner as the last epoch ends. What they write
                 into its weights, every task trains on.
             validation_split: Float. Unlike Keras' this is the share of a
@@ -554,6 +559,7 @@ class AMTOModel(keras.Model):
                 first_step=0 if carried.run is None else carried.run.step,
                 files=files,
             )
+            refuse_changed_ensemble(carried.answers)
             self._answer_with(
                 carried.network, carried.compile_args["optimizer"]
             )
@@ -563,7 +569,8 @@ class AMTOModel(keras.Model):
                 # Also where this `fit` was refused and nothing has changed.
                 ensemble = carried.answers and carried.answers.ensemble
                 if ensemble is not None:
-                    self._answer_with(ensemble, ensemble.optimizer)
+                    network = ensemble.network
+                    self._answer_with(network, network.optimizer)
         return self.history
 
     def _answer_with(self, network: keras.Model, optimizer: Any) -> None:
@@ -572,6 +579,10 @@ class AMTOModel(keras.Model):
             # Past Keras' tracking, which takes up layers and lets none go.
             self._layers[:] = [network]
             self.__dict__["_best_model"] = network
+            # It stays what callbacks or the user have made of it.
+            rate = current_learning_rate(self.optimizer)
+            if rate is not None:
+                optimizer.learning_rate = rate
         self.optimizer = optimizer
 
     def call(self, inputs: Any, training: Any = None, mask: Any = None) -> Any:

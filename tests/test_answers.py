@@ -1,5 +1,7 @@
 """One population, three answers: the winner, the average, the ensemble."""
 
+import random
+
 import keras
 import numpy as np
 import pytest
@@ -574,3 +576,75 @@ def test_compiling_again_compiles_the_network_and_the_ensemble():
     assert set(model.evaluate(x, y, verbose=0, return_dict=True)) == set(found)
     assert isinstance(model.optimizer, keras.optimizers.Adam)
     assert len(model.weights) == len(mlp().weights)
+
+
+class Refuses(keras.callbacks.Callback):
+    def on_train_begin(self, logs=None):
+        raise ValueError("refused")
+
+
+def test_a_fit_that_is_refused_before_its_first_step_takes_no_answer_away():
+    model = trained("ensemble")
+    ensemble, tasks = model.best_model, model.tasks
+    with pytest.raises(ValueError, match="refused"):
+        model.fit(x[:60], y[:60], verbose=0, callbacks=[Refuses()])
+    assert model.best_model is ensemble
+    assert model.tasks is tasks
+    for answer in ("winner", "average", "ensemble"):
+        assert model.get_answer(answer) is not None
+
+
+def test_a_learning_rate_set_on_the_ensemble_is_that_of_the_next_fit():
+    model = trained("ensemble")
+    before = model.get_task_weights(0)
+    model.optimizer.learning_rate = 0.0
+    model.fit(x, y, batch_size=16, verbose=0)
+    assert float(model.optimizer.learning_rate) == 0.0
+    for task in range(3):
+        rows = [model.get_task_weights(t) for t in range(3)]
+        assert any(
+            all(map(np.array_equal, rows[task], weights))
+            for weights in (before, *rows[:task], *rows[task + 1 :])
+        )
+
+
+def test_the_ensemble_shows_the_learning_rate_that_callbacks_have_made():
+    class Lowers(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            self.model.optimizer.learning_rate = 0.01 / (epoch + 1)
+
+    model = trained("ensemble", callbacks=[Lowers()])
+    np.testing.assert_allclose(float(model.optimizer.learning_rate), 0.01 / 3)
+
+
+def test_other_weights_of_the_ensemble_are_refused_as_a_start():
+    model = trained("ensemble")
+    given = model.get_weights()
+    model.set_weights([weight + 1 for weight in given])
+    with pytest.raises(ValueError, match=r"other weights in 'ensemble'"):
+        model.fit(x, y, verbose=0)
+    model.set_weights(given)
+    model.fit(x, y, batch_size=16, verbose=0)
+
+
+def test_making_an_answer_leaves_global_random_numbers_alone():
+    model = trained("ensemble")
+    keras.utils.set_random_seed(0)
+    before = random.getstate()
+    model.get_answer("winner")
+    model.get_answer("ensemble")
+    assert random.getstate() == before
+
+
+def test_an_ensemble_has_the_names_of_its_inputs():
+    def make():
+        inputs = {
+            name: keras.Input((32,), name=name) for name in ("left", "right")
+        }
+        joined = keras.layers.Concatenate()(list(inputs.values()))
+        outputs = keras.layers.Dense(10, activation="softmax")(joined)
+        return keras.Model(inputs, outputs)
+
+    halves = {"left": x[:, :32], "right": x[:, 32:]}
+    model = trained("ensemble", make, data=(halves, y))
+    assert [each.name for each in model.best_model.inputs] == ["left", "right"]

@@ -293,6 +293,26 @@ def test_after_divergence_the_tasks_keep_the_networks_of_the_round_before():
     assert model.evaluate(x, y, verbose=0)[1] > 0.3
 
 
+@pytest.mark.parametrize("looks", [True, False])
+def test_after_divergence_the_model_shows_its_last_champion(looks):
+    """Where somebody looks at each batch, or no epoch has validated it since."""
+    model = compiled(amto(transfer_interval=4 if looks else 100))
+    fit(model)
+    model.optimizer.learning_rate = float("inf")
+    batch_hook = keras.callbacks.LambdaCallback(
+        on_train_batch_end=lambda batch, logs: None
+    )
+    with pytest.raises(RuntimeError, match="keeps its last champion"):
+        fit(
+            model,
+            epochs=4,
+            validation_freq=1 if looks else 3,
+            callbacks=[batch_hook] * looks,
+        )
+    for weights in (model.get_weights(), model.get_task_weights(0)):
+        assert all(np.isfinite(weight).all() for weight in weights)
+
+
 def test_a_diverged_donor_is_never_accepted():
     model = compiled(amto())
     fit(model)
@@ -812,6 +832,31 @@ def test_validation_steps_limit_the_validation_data():
     a = fit(one, validation_data=(x[150:], y[150:]), validation_steps=2)
     b = fit(other, validation_data=(x[150:182], y[150:182]))
     assert a.history["val_loss"] == b.history["val_loss"]
+
+
+def test_validation_steps_are_batches_of_the_data_as_they_come():
+    x, y = digits(300)
+
+    class Batches(keras.utils.PyDataset):
+        def __len__(self):
+            return 7
+
+        def __getitem__(self, index):
+            rows = slice(20 * index, 20 * (index + 1))
+            return x[150:][rows], y[150:][rows]
+
+    logs = []
+    for data, steps in ((Batches(), 2), ((x[150:190], y[150:190]), None)):
+        keras.utils.set_random_seed(0)
+        model = compiled(amto())
+        history = fit(
+            model,
+            validation_data=data,
+            validation_steps=steps,
+            validation_batch_size=5,
+        )
+        logs.append(history.history["val_loss"])
+    assert logs[0] == logs[1]
 
 
 def test_uniform_selection_draws_all_donors_alike():

@@ -1,5 +1,7 @@
 """`AMTOCallback(max_seconds=...)`: training ends while there is time."""
 
+import types
+
 import keras
 import pytest
 
@@ -107,3 +109,21 @@ def test_the_winner_is_chosen_within_the_limit(answer, monkeypatch):
     assert rounds * 10 + selection * 10 <= 65
     # And no round less than that.
     assert (rounds + 1) * 10 + selection * 10 > 65
+
+
+@pytest.mark.parametrize(
+    ("answer", "evaluated"), [("winner", 16), ("average", 17), ("ensemble", 33)]
+)
+def test_selection_counts_every_network_that_it_evaluates(answer, evaluated):
+    """In rounds of masters and shadows, of samples they train on and judge."""
+    tasks = [types.SimpleNamespace(validation_indices=range(1000))] * 16
+    plan = types.SimpleNamespace(
+        tasks=tasks,
+        settings=types.SimpleNamespace(transfer_interval=1),
+        batches=[types.SimpleNamespace(batch_size=32)],
+        clean_set=None,
+        data=types.SimpleNamespace(size=0),
+    )
+    limit = TimeLimit(1.0, 0.0, plan, answer)
+    in_round = 2 * 16 * (32 + 1000)
+    assert limit.selection_rounds == evaluated * 16_000 / in_round

@@ -56,8 +56,10 @@ class BackupKeeper:
         self._store.acquire()
         # Python allows handlers in the main thread alone.
         if threading.current_thread() is threading.main_thread():
-            self._previous_handler = signal.signal(
-                signal.SIGTERM, self._on_sigterm
+            # `None` stands for a handler that Python knows nothing of.
+            self._previous_handler = (
+                signal.signal(signal.SIGTERM, self._on_sigterm)
+                or signal.SIG_DFL
             )
         return self
 

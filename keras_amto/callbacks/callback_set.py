@@ -42,8 +42,8 @@ class CallbackSet:
     @property
     def may_write(self) -> bool:
         """Whether a callback may write into the network that it is shown."""
-        others = (each for each in self.others if each is not self.backup)
-        return any(map(may_write, others))
+        own = (each for each in self._users if each is not self.backup)
+        return any(map(may_write, own))
 
     @property
     def ends_on_nan(self) -> bool:
@@ -53,7 +53,7 @@ class CallbackSet:
     @property
     def follows_rounds(self) -> bool:
         """Whether a callback of the user's is told of rounds."""
-        return self._has(RoundCallback)
+        return any(isinstance(each, RoundCallback) for each in self._users)
 
     @property
     def overrides_winner(self) -> bool:
@@ -63,6 +63,13 @@ class CallbackSet:
             and each.restore_best_weights
             for each in self.others
         )
+
+    @property
+    def _users(self) -> Sequence[keras.callbacks.Callback]:
+        """What may hold code of the user's, as a subclass does."""
+        if type(self.settings) is AMTOCallback:
+            return self.others
+        return [self.settings, *self.others]
 
     def _has(self, kind: type[keras.callbacks.Callback]) -> bool:
         return any(isinstance(each, kind) for each in self.others)

@@ -17,12 +17,14 @@ from keras_amto.engines import OnProgress
 from keras_amto.engines import Replica
 from keras_amto.engines import clone_compile_args
 from keras_amto.engines import clone_network
+from keras_amto.engines import default_seeds_from
 from keras_amto.engines import is_finite
 from keras_amto.engines import merge_replicas
 from keras_amto.ensembling import ensemble_of
 from keras_amto.fit.carried import Carried
 from keras_amto.fit.plan import FitPlan
 from keras_amto.fit.progress import Progress
+from keras_amto.fit.visible import VisibleNetwork
 from keras_amto.fit.winner import evaluated_sets
 from keras_amto.fit.winner import product
 from keras_amto.fit.winner import select_winner
@@ -37,7 +39,7 @@ class Answers:
 
     Attributes:
         network: What the model's own network holds: the winner or the average.
-        ensemble: The model that answers instead of it, or `None`.
+        ensemble: What answers instead of it, or `None`.
         average: The average, where it was wanted.
         candidates: The M candidates, where an ensemble was wanted.
     """
@@ -46,7 +48,7 @@ class Answers:
     winner: Replica
     average: Replica | None = None
     candidates: tuple[Replica, ...] = ()
-    ensemble: keras.Model | None = None
+    ensemble: VisibleNetwork | None = None
 
 
 def refuse_ensemble(carried: Carried) -> None:
@@ -64,6 +66,18 @@ def refuse_ensemble(carried: Carried) -> None:
             f"the mean of its networks' outputs. Received: {problem}. "
             "Expected: a loss, and Keras' own steps; answer='average' has no "
             "such limit."
+        )
+
+
+def refuse_changed_ensemble(answers: Answers | None) -> None:
+    """Raises where the ensemble has weights that no task can go on from."""
+    ensemble = None if answers is None else answers.ensemble
+    if ensemble is not None and ensemble.was_changed():
+        raise ValueError(
+            "The ensemble of the last `fit` was given other weights, which are "
+            "those of several networks. Received: other weights in "
+            f"{ensemble.network.name!r}. Expected: those that it had, and "
+            "`set_task_weights` for what tasks train on."
         )
 
 
@@ -96,7 +110,9 @@ def make_answers(
     candidates = _finite(candidates)
     ensemble = make_ensemble(carried, candidates)
     finalists = _with_ensemble(plan, ensemble, len(candidates), finalists, tick)
-    return Answers(winner, winner, average, candidates, ensemble), finalists
+    shown = VisibleNetwork(ensemble, ensemble.optimizer)
+    shown.remember()
+    return Answers(winner, winner, average, candidates, shown), finalists
 
 
 def new_answer(carried: Carried, answer: str) -> keras.Model:
@@ -133,7 +149,10 @@ def make_ensemble(
 
 def make_network(carried: Carried, replica: Replica) -> keras.Model:
     """Makes a network of its own that holds a replica's weights."""
-    network = clone_network(carried.network, carried.model_fn, carried.sample)
+    with default_seeds_from(carried.settings.seed, task=0):
+        network = clone_network(
+            carried.network, carried.model_fn, carried.sample
+        )
     network.set_weights([np.asarray(weight) for weight in replica.weights])
     return network
 

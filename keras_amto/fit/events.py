@@ -4,6 +4,7 @@ import dataclasses
 from typing import Any
 
 import keras
+import numpy as np
 
 from keras_amto.amto import Listener
 from keras_amto.amto import Problem
@@ -18,6 +19,7 @@ from keras_amto.engines import EvaluationJob
 from keras_amto.engines import Logs
 from keras_amto.engines import Replica
 from keras_amto.engines import current_learning_rate
+from keras_amto.engines import is_finite
 from keras_amto.engines import mean_logs
 from keras_amto.fit.answers import Answers
 from keras_amto.fit.answers import make_answers
@@ -104,6 +106,7 @@ class KerasEvents(Listener):
         return self.round_copy
 
     def before(self, run: RunState, execution: Execution) -> RunState:
+        self.answers = None  # of a stop that a callback has taken back
         run = self._followed(run)  # `on_train_begin` may have written
         if self.keeps_copies and execution.starts_round:
             self.round_copy = self._copies.copy(
@@ -273,10 +276,14 @@ class KerasEvents(Listener):
         return run, mean
 
     def _load_champion(self, run: RunState) -> None:
-        """Shows the master of lowest known loss, unless all have diverged."""
+        """Shows the master of lowest known loss, unless it has diverged."""
         if run.champion is not None:
             champion = run.masters[run.champion]
-            self.carried.visible.load(self.problem.engine.on_host(champion))
+            champion = self.problem.engine.on_host(champion)
+            # It has trained since it was chosen, and may have diverged.
+            logs = run.validation_logs[run.champion]
+            if np.isfinite(logs[0]["loss"]) if logs else is_finite(champion):
+                self.carried.visible.load(champion)
 
     def _round_callbacks(self) -> list[RoundCallback]:
         callbacks = self.callbacks.callbacks

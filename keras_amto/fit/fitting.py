@@ -64,8 +64,6 @@ def run_fit(
     engine, run = _prepare(plan, model, carried, given)
     events = _make_events(plan, model, carried, given, verbose, engine)
     model.stop_training = False
-    # From here on networks change: what was answered is no answer of now.
-    answers_before, carried.answers = carried.answers, None
     try:
         with contextlib.ExitStack() as stack:
             if events.watch is not None:
@@ -74,20 +72,23 @@ def run_fit(
             if events.keeper is not None:
                 saved = stack.enter_context(events.keeper).load()
                 state = _continued(plan, engine.from_first_process(saved))
-            if state is not None:
-                append_to_files(given.others)
-            events.callbacks.on_train_begin()
-            if state is not None:
-                run = events.restore(state)
+            run = _begin(run, state, events)
+            # Networks change now: what was answered is no answer any more.
+            answers_before, carried.answers = carried.answers, None
             _train_to_the_end(run, events)
+            # What callbacks write from here on is set between two fits.
+            carried.visible.remember()
             events.callbacks.on_train_end(events.epoch_logs)
             carried.answers = events.answers or answers_before
             if events.answers is not None and given.overrides_winner:
                 carried.visible.load(events.answers.network)
+                carried.visible.remember()
+    except BaseException:
+        carried.visible.remember()
+        raise
     finally:
         if carried.run is not None:
             _leave_tasks(carried.run, events)
-        carried.visible.remember()
 
 
 def _prepare(
@@ -140,7 +141,6 @@ def _make_events(
             settings.max_seconds, given.began, plan, settings.answer
         )
     metric = selection_metric(settings.selection_metric, engine.metric_names)
-    carried.tasks = plan.tasks  # nothing is refused any more
     callbacks = given.as_list(
         verbose,
         model=model,
@@ -174,6 +174,25 @@ def _continued(plan: FitPlan, state: FitState | None) -> FitState | None:
         return None
     plan.refuse_fewer_epochs(state.run)
     return dataclasses.replace(state, run=plan.continued(state.run))
+
+
+def _begin(
+    run: RunState, state: FitState | None, events: KerasEvents
+) -> RunState:
+    """Tells callbacks that training begins, or goes on from a backup.
+
+    Where one of them refuses, the tasks stay those of the last `fit`.
+    """
+    carried = events.carried
+    tasks_before, carried.tasks = carried.tasks, events.plan.tasks
+    try:
+        if state is not None:
+            append_to_files(events.given.others)
+        events.callbacks.on_train_begin()
+        return run if state is None else events.restore(state)
+    except BaseException:
+        carried.tasks = tasks_before
+        raise
 
 
 def _train_to_the_end(run: RunState, events: KerasEvents) -> None:

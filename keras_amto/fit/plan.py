@@ -78,14 +78,17 @@ class FitPlan:
         """Returns the state of a backup, as if made for as many epochs."""
         if run.average_start == self.average_start:
             return run
-        if run.average.networks and run.step > (self.average_start or 0):
+        # Rounds that have ended since belong to an average of so many epochs.
+        # Those of before cannot be taken out, nor those of now be made again.
+        ended = run.last_round.step
+        if self.average_start is not None and ended > self.average_start:
             raise ValueError(
-                "The average of the backup began earlier than it would with "
-                "so many epochs, and cannot be taken apart. Received: "
-                f"epochs={self.epochs.numbers.stop}, whose average begins "
-                f"after step {self.average_start}, and a backup of step "
-                f"{run.step}, whose average began after step "
-                f"{run.average_start}. Expected: as many epochs as before."
+                "The average of the backup is not that of so many epochs. "
+                f"Received: epochs={self.epochs.numbers.stop}, whose average "
+                f"begins after step {self.average_start}, and a backup whose "
+                f"last round ended at step {ended}, and whose average begins "
+                f"after step {run.average_start}. "
+                "Expected: as many epochs as before."
             )
         return dataclasses.replace(
             run, average=EMPTY_MEAN, average_start=self.average_start

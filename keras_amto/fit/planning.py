@@ -206,6 +206,9 @@ def _read_validation_data(
     except (TypeError, ValueError) as error:
         kind = TypeError if isinstance(error, TypeError) else ValueError
         raise kind(f"`validation_data` cannot be used. {error}") from error
+    batch_size = given.validation_batch_size or batch_size
+    size = data.size
+    if steps is not None:  # so many batches as the data come in
+        size = min(size, steps * (source_batch_size or batch_size))
     batch_size = given.validation_batch_size or source_batch_size or batch_size
-    size = data.size if steps is None else min(data.size, steps * batch_size)
     return data, in_order(np.arange(size), batch_size)

@@ -40,7 +40,6 @@ def start(carried: Carried, sample: IndexedData) -> tuple[Engine, RunState]:
         _refuse_on_cluster(carried)
     if carried.looks is None or carried.looks[0] != look(sample):
         refuse_misfit(carried.network, sample)
-    carried.inputs, carried.sample = symbolic(sample.x), sample.sample(1)
     engine, run = carried.engine, carried.run
     if engine is None:
         engine = new_engine(carried, sample)
@@ -54,6 +53,7 @@ def start(carried: Carried, sample: IndexedData) -> tuple[Engine, RunState]:
         run = initial_run(masters, states)
     else:
         run = dataclasses.replace(run, masters=masters, task_states=states)
+    carried.inputs, carried.sample = symbolic(sample.x), sample.sample(1)
     carried.engine, carried.run = engine, begin(run)
     return engine, carried.run
 

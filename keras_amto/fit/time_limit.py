@@ -60,6 +60,8 @@ def _selection_rounds(plan: FitPlan, answer: str) -> float:
     in_round = replicas * (trained + validated)
     clean = plan.clean_set
     each = validated + (0 if clean is None else len(clean.batches.order))
-    candidates = len(tasks) + {"winner": 0, "average": 1}.get(answer, 2)
+    # An ensemble is evaluated as a whole, after its networks and the average.
+    others = {"winner": 0, "average": 1, "ensemble": 1 + len(tasks)}
+    candidates = len(tasks) + others[answer]
     statistics = 0 if answer == "winner" else plan.data.size
     return (candidates * each + statistics) / in_round

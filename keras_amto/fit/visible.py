@@ -23,7 +23,7 @@ class VisibleNetwork:
     optimizer: keras.optimizers.Optimizer | None = None  # `None` until compiled
     #: What this `fit` has last loaded, `None` before it loads anything.
     replica: Replica | None = None
-    _digest: str = ""  # of the weights that `remember` took
+    _digests: tuple[bytes, ...] = ()  # of the weights that `remember` took
 
     def load(self, replica: Replica) -> None:
         """Puts a replica into the network and the optimizer."""
@@ -48,9 +48,10 @@ class VisibleNetwork:
         """
         now = [to_numpy(variable) for variable in self.network.weights]
         if self.replica is None:
-            written = dict(enumerate(now)) if self.was_changed() else {}
+            before = self._digests or self._digests_now()
             self.remember()
-            return written
+            pairs = enumerate(zip(self._digests, before, strict=True))
+            return {i: now[i] for i, (new, old) in pairs if new != old}
         loaded = self.replica.weights
         written = {
             i: new
@@ -65,17 +66,17 @@ class VisibleNetwork:
     def remember(self) -> None:
         """Takes the weights for those that nobody has changed."""
         self.replica = None
-        self._digest = self._digest_now()
+        self._digests = self._digests_now()
 
     def was_changed(self) -> bool | None:
         """Returns whether the weights are others, `None` if none were taken."""
-        return self._digest_now() != self._digest if self._digest else None
+        return self._digests_now() != self._digests if self._digests else None
 
-    def _digest_now(self) -> str:
-        digest = hashlib.sha256()
-        for variable in self.network.weights:
-            digest.update(np.ascontiguousarray(to_numpy(variable)).data)
-        return digest.hexdigest()
+    def _digests_now(self) -> tuple[bytes, ...]:
+        return tuple(
+            hashlib.sha256(np.ascontiguousarray(to_numpy(v)).data).digest()
+            for v in self.network.weights
+        )
 
     def _optimizer_variables(self) -> tuple[keras.Variable, ...]:
         if self.optimizer is None:

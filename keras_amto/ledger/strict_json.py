@@ -15,6 +15,8 @@ from keras_amto.arguments import wrong_type
 from keras_amto.arguments import wrong_value
 
 Kind = TypeVar("Kind")
+#: What strict JSON has no numbers for.
+_NON_FINITE = {str(value): value for value in (math.nan, math.inf, -math.inf)}
 
 
 def to_json(instance: Any) -> str:
@@ -71,6 +73,8 @@ def _arrays(
     return {
         key: np.asarray(value, dtypes.get(key, np.float64))
         if isinstance(value, list)
+        else _NON_FINITE.get(value, value)
+        if isinstance(value, str)
         else value
         for key, value in values.items()
     }

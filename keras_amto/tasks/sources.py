@@ -11,6 +11,8 @@ from typing import Any
 
 import keras
 
+_ENDLESS = 2**40  # batches: more than any data set has
+
 
 @dataclasses.dataclass(frozen=True)
 class Source:
@@ -102,9 +104,10 @@ def _read_ahead(
 
 
 def _grain_dataset(dataset: Any) -> Source:
-    # Grain's length of a dataset that is repeated without end.
     count = len(dataset) if hasattr(dataset, "__len__") else None
-    if count is not None and count >= sys.maxsize:
+    # Grain's length of a dataset that is repeated without end, be it divided
+    # by the size of batches.
+    if count is not None and count >= _ENDLESS:
         raise _endless(dataset, "a finite one; take `.repeat()` away")
     return Source("Grain dataset", dataset, count)
 

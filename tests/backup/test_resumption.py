@@ -302,8 +302,16 @@ def test_an_average_that_has_not_begun_is_that_of_the_longer_run(tmp_path):
 
 def test_an_average_that_began_too_early_for_a_longer_run_is_refused(tmp_path):
     fit(tmp_path, epochs=6, answer="average", delete_checkpoint=False)
-    with pytest.raises(ValueError, match=r"average .* began earlier"):
+    with pytest.raises(ValueError, match=r"not that of so many epochs"):
         fit(tmp_path, epochs=7, answer="average")
+
+
+def test_an_average_that_would_begin_before_the_backup_is_refused(tmp_path):
+    """Its first rounds have ended, and were not averaged."""
+    with pytest.raises(Killed):
+        fit(tmp_path, 1, KillAt(step=28), epochs=9, answer="average")
+    with pytest.raises(ValueError, match=r"not that of so many epochs"):
+        fit(tmp_path, epochs=3, answer="average")
 
 
 def test_a_completed_fit_removes_its_backups_and_keeps_the_ledger(tmp_path):

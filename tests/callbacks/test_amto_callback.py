@@ -154,3 +154,32 @@ def test_arguments_out_of_range_are_refused(arguments, error, message):
         keras_amto.AMTOCallback(**arguments)
     assert "Received:" in str(raised.value)
     assert "Expected:" in str(raised.value)
+
+
+@needs_tensorflow
+def test_a_stop_that_a_callback_takes_back_leaves_the_choice_to_the_end():
+    class TrainsOn(keras.callbacks.Callback):
+        stops = 0
+
+        def on_epoch_end(self, epoch, logs=None):
+            if epoch < 3:
+                self.stops += self.model.stop_training
+                self.model.stop_training = False
+
+    keras.utils.set_random_seed(0)
+    model = compiled(keras_amto.AMTOModel(mlp(), 2, 6, seed=0))
+    x, y = digits(100)
+    stop = keras_amto.AMTOCallback(patience=1, min_delta=9.0)
+    trains_on = TrainsOn()
+    model.fit(x, y, 16, epochs=5, verbose=0, callbacks=[stop, trains_on])
+    assert trains_on.stops == 2
+    assert len(model.ledger) == 4
+    rows = model.tasks[0].validation_indices
+    loss, _ = model.evaluate(x[rows], y[rows], verbose=0)
+    winner = model.finalists.winner
+    np.testing.assert_allclose(
+        loss, model.finalists.losses[winner, 0], rtol=1e-5
+    )
+    answer = model.get_answer("winner").get_weights()
+    for one, other in zip(model.get_weights(), answer, strict=True):
+        np.testing.assert_array_equal(one, other)

@@ -1,5 +1,7 @@
 """What a callback writes into the network that it is shown."""
 
+import itertools
+
 import keras
 import numpy as np
 import pytest
@@ -157,3 +159,78 @@ def test_weights_are_compared_where_a_callback_may_write_them(
 ):
     """Elsewhere that would cost time for nothing."""
     assert read_callbacks([given(tmp_path)], 0).may_write == expected
+
+
+def test_a_subclass_of_amto_callback_may_read_and_write():
+    class Own(keras_amto.AMTOCallback):
+        seen = ()
+
+        def on_round_end(self, round, record):
+            self.seen = (*self.seen, self.model.get_weights()[0])
+
+        def on_epoch_end(self, epoch, logs=None):
+            if epoch == 0:
+                self.model.best_model.weights[-1].assign(np.full(10, 5.0))
+
+    callback = Own(patience=None)
+    model = fit([callback], rate=0.1)
+    assert len(callback.seen) == len(model.ledger)
+    for one, other in itertools.pairwise(callback.seen):
+        assert not np.array_equal(one, other)
+    model = fit([Own(patience=None)])
+    for task in range(3):
+        np.testing.assert_array_equal(model.get_task_weights(task)[-1], 5.0)
+
+
+def test_before_anything_was_shown_other_weights_stay_those_of_their_task():
+    keras.utils.set_random_seed(0)
+    model = compiled(
+        keras_amto.AMTOModel(mlp, 2, 100, seed=0),
+        optimizer=keras.optimizers.SGD(0.0),
+    )
+    x, y = digits(60)
+    model.fit(x, y, 9, verbose=0, callbacks=[Writer("on_epoch_begin")])
+    for task in range(2):
+        np.testing.assert_array_equal(model.get_task_weights(task)[-1], 5.0)
+    # A master and a shadow of another start differ in all other weights.
+    (record,) = model.ledger
+    assert (record.master_losses != record.shadow_losses).all()
+
+
+@pytest.mark.parametrize("hook", ["on_epoch_end", "on_round_end"])
+def test_what_was_validated_before_a_write_stays_the_best_network(hook):
+    class Spoils(keras_amto.callbacks.RoundCallback):
+        def on_round_end(self, round, record):
+            if hook == "on_round_end" and round == 2:
+                self.spoil()
+
+        def on_epoch_end(self, epoch, logs=None):
+            if hook == "on_epoch_end" and epoch == 1:
+                self.spoil()
+
+        def spoil(self):
+            network = self.model.best_model
+            network.set_weights([w * 0 - 3.0 for w in network.get_weights()])
+            self.model.optimizer.learning_rate = 0.0
+
+    # Six steps, and so two rounds, in an epoch.
+    model = fit([Spoils()], rate=0.5, interval=3)
+    best = np.min([record.master_losses for record in model.ledger], axis=0)
+    later = model.ledger[-1].master_losses
+    assert (later > best + 0.1).all()  # all were spoiled
+    # A shadow that was accepted may have been better still.
+    assert (np.diagonal(model.finalists.losses) < best + 1e-4).all()
+
+
+def test_what_is_written_as_training_ends_is_what_the_next_fit_starts_from():
+    class Writes(keras.callbacks.Callback):
+        def on_train_end(self, logs=None):
+            network = self.model.best_model
+            network.set_weights([w * 0 + 0.5 for w in network.get_weights()])
+
+    model = fit([Writes()])
+    assert all((w == 0.5).all() for w in model.get_weights())
+    x, y = digits(60)
+    model.fit(x, y, 9, verbose=0)  # at a rate of zero
+    for task in range(3):
+        assert all((w == 0.5).all() for w in model.get_task_weights(task))

@@ -1,6 +1,7 @@
 """The ledger and its file."""
 
 import csv
+import dataclasses
 import json
 
 import numpy as np
@@ -10,8 +11,10 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
 from keras_amto import Ledger
+from keras_amto.ledger import Finalists
 from keras_amto.ledger import Lineage
 from keras_amto.ledger import Record
+from tests.plots.runs import finalists
 
 
 def floats(shape):
@@ -170,3 +173,13 @@ def test_a_broken_line_is_named(tmp_path, line):
     path.write_text(record().to_json() + "\n" + line + "\n")
     with pytest.raises(ValueError, match=r"Line 2 of .*run\.jsonl"):
         Ledger.load(path)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_finalists_keep_figures_that_are_not_finite(value):
+    table = finalists(clean=True, answer="average")
+    spoiled = dataclasses.replace(table.products[1], clean_loss=float(value))
+    table = dataclasses.replace(table, products=(table.products[0], spoiled))
+    again = Finalists.from_json(table.to_json())
+    np.testing.assert_array_equal(again.products[1].clean_loss, value)
+    assert str(again) == str(table)

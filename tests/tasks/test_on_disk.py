@@ -377,6 +377,7 @@ class Changing(Batches):
         (lambda: Damaged(x, y), "batch 3.*OSError: image-7.jpg is truncated"),
         (lambda: Damaged(x, y, workers=3), "batch 3.*image-7.jpg"),
         (lambda: grain_dataset(x, y).repeat(), "never ends"),
+        (lambda: grain_dataset(x, y).repeat().batch(2), "never ends"),
         (lambda: grain_dataset(x, y).map(_damaged), "after 0 samples.*jpg"),
         (lambda: unbatched(x, y), "not batched"),
         (lambda: Changing(lambda a, b: (a[:, 1:], b)), "differ.*batch 3"),
