@@ -127,6 +127,7 @@ def run_seed(data, network, seed, options, done):
             "way": way,
             "seed": seed,
             "image_size": options.image_size,
+            "weights": weights,
             "settings": json.loads(json.dumps(dataclasses.asdict(settings))),
         }
         found = [each for each in done if each | run == each]
@@ -209,8 +210,11 @@ def main(arguments=None):
     options = parse(arguments)
     done, results = [], []
     if options.results and options.results.exists():
-        lines = options.results.read_text("utf-8").splitlines()
+        # The last line may have been cut off, without its end.
+        *lines, _ = options.results.read_text("utf-8").split("\n")
         done = [json.loads(line) for line in lines]
+        text = "".join(f"{line}\n" for line in lines)
+        options.results.write_text(text, "utf-8")
     for data in options.data:
         for network in options.networks:
             for seed in range(options.seeds):
@@ -258,7 +262,11 @@ def parse(arguments):
         each.partition("=")
         for each in options.data or (("rsscn7",) if small else DATA)
     ]
-    options.data = {name: path or name for name, _, path in pairs}
+    # A folder of the name of a data set is a folder.
+    options.data = {
+        name: os.path.join(os.curdir, path) if path else name
+        for name, _, path in pairs
+    }
     pairs = [each.partition("=") for each in options.weights]
     options.weights = {name: path for name, _, path in pairs}
     for given, known in (

@@ -226,7 +226,7 @@ def keep_settings(options):
 
 
 def run_all(options):
-    """Runs what is missing, some at a time; returns all results."""
+    """Runs what is missing, some at a time."""
     keys = list(
         itertools.product(
             range(options.seeds), options.networks, options.parts, ARMS
@@ -246,7 +246,19 @@ def run_all(options):
 
     with concurrent.futures.ThreadPoolExecutor(options.processes) as executor:
         list(executor.map(start, missing))
-    return [json.loads(path_of(options, *key).read_text()) for key in keys]
+
+
+def all_runs(options):
+    """Reads all runs that are done, also those that were not asked for."""
+    paths = (options.output / "runs").glob("*.json")
+    order = list(itertools.product(NETWORKS, PARTS, ARMS))
+    return sorted(
+        (json.loads(path.read_text()) for path in paths),
+        key=lambda run: (
+            run["seed"],
+            order.index((run["network"], run["part"], run["arm"])),
+        ),
+    )
 
 
 """
@@ -294,6 +306,16 @@ def scores_of(results, network, part, arm, figure="accuracy"):
     }
 
 
+def groups_of(results):
+    """Returns each network and part of which every arm has run."""
+    found = {(each["network"], each["part"], each["arm"]) for each in results}
+    return [
+        group
+        for group in itertools.product(NETWORKS, PARTS)
+        if all((*group, arm) in found for arm in ARMS)
+    ]
+
+
 def table(results):
     """Returns the lines of the table."""
     lines = [
@@ -302,8 +324,7 @@ def table(results):
         "| p |",
         "|---|---|---|---:|---:|---:|---:|---:|---:|---:|",
     ]
-    groups = dict.fromkeys((r["network"], r["part"]) for r in results)
-    for (network, part), arm in itertools.product(groups, ARMS):
+    for (network, part), arm in itertools.product(groups_of(results), ARMS):
         scores = scores_of(results, network, part, arm)
         top_1, top_5 = (
             summarise(scores_of(results, network, part, arm, name)).mean / 100
@@ -326,7 +347,7 @@ def draw(results):
     """Draws mean validation accuracy by epoch, a panel for each group."""
     from matplotlib import pyplot
 
-    groups = list(dict.fromkeys((r["network"], r["part"]) for r in results))
+    groups = groups_of(results)
     figure, panels = pyplot.subplots(
         1, len(groups), figsize=(3.4 * len(groups), 3.2), squeeze=False,
         layout="constrained",
@@ -377,9 +398,9 @@ def main(arguments=None):
         )
         return []
     keep_settings(options)
-    results = run_all(options)
+    run_all(options)
     path = options.output / "runs.csv"
-    write_whole(path, to_csv(results).encode())
+    write_whole(path, to_csv(all_runs(options)).encode())
     results = of_csv(path)
     lines = table(results)
     write_whole(options.output / "table.md", "\n".join(lines).encode())

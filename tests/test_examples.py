@@ -1,6 +1,7 @@
 """Examples and benchmarks, run small."""
 
 import csv
+import json
 import os
 import pathlib
 import shutil
@@ -104,6 +105,19 @@ def test_the_papers_experiment_prints_its_table_and_skips_what_is_done(
     )
     assert [row[column].strip() for column in (7, 8)] == ["-", "-"]
     assert reproduce_paper.main([*arguments, "--seeds", "1"]) == results
+    kept = (tmp_path / "results").read_text()
+    # A line that was cut off is trained again; other weights are others.
+    (tmp_path / "results").write_text(kept[:-9])
+    again = reproduce_paper.main([*arguments, "--seeds", "1"])
+    assert again[0] == results[0]
+    assert again[1]["accuracy"] == results[1]["accuracy"]
+    assert again[1]["seconds"] != results[1]["seconds"]
+    assert [each["weights"] for each in again] == [None, None]
+    path = reproduce_paper.parse(arguments).data["rsscn7"]
+    assert path == str(images)
+    relative = ["--small", "--data", "rsscn7=rsscn7", "--networks",
+                "squeezenet", "--weights", "squeezenet=none"]  # fmt: skip
+    assert reproduce_paper.parse(relative).data["rsscn7"] == "./rsscn7"
 
 
 def test_a_gap_of_the_papers_experiment_has_an_interval_and_a_p():
@@ -460,6 +474,12 @@ def test_the_plp_experiment_goes_on_where_it_was_interrupted(
     read = reproduce_plp.of_csv(tmp_path / "halved" / "runs.csv")
     assert reproduce_plp.table(read) == expected
     assert {len(each["curve"]) for each in read} == {2}
+    # Runs that were not asked for stay in the file.
+    (tmp_path / "halved" / "runs" / "vgg16-constant-sgd-0.json").write_text(
+        json.dumps(read[0] | {"part": "constant"})
+    )
+    reproduce_plp.main(halved)
+    assert len(reproduce_plp.of_csv(tmp_path / "halved" / "runs.csv")) == 4
     with pytest.raises(SystemExit, match="other settings"):
         reproduce_plp.main([*halved, "--epochs", "3"])
 

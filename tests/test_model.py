@@ -295,7 +295,7 @@ def test_after_divergence_the_tasks_keep_the_networks_of_the_round_before():
 
 @pytest.mark.parametrize("looks", [True, False])
 def test_after_divergence_the_model_shows_its_last_champion(looks):
-    """Where somebody looks at each batch, or no epoch has validated it since."""
+    """Where somebody looks at each batch, or no epoch validates meanwhile."""
     model = compiled(amto(transfer_interval=4 if looks else 100))
     fit(model)
     model.optimizer.learning_rate = float("inf")

@@ -39,6 +39,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     arguments = sys.argv[1:] if arguments is None else list(arguments)
     options = _parser().parse_args(arguments)
     options.arguments = arguments  # as they were given
+    if os.getcwd() not in sys.path:  # where `python -m` looks for modules
+        sys.path.insert(0, os.getcwd())
     try:
         import_whole_package()
         COMMANDS[options.command].run(options)

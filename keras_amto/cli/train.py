@@ -36,11 +36,12 @@ the command says what. The output directory gets:
   winner.keras    the winner, or what --answer says, a plain Keras model
   saved_model/    the same for serving: takes RGB images in [0, 255]
   classes.txt     the names of its outputs
+  settings.json   all settings
+and, but with --method full, which chooses nothing and has no rounds:
   finalists.json  the table it was chosen from
   ledger.jsonl    every round; history.json: every epoch
-  settings.json   all settings
 `keras_amto predict DIR IMAGE...` classifies images with it, and `keras_amto
-report DIR` makes a page of it.
+report DIR` makes a page of a run that has rounds.
 """
 
 _SETTINGS = {each.name: each for each in dataclasses.fields(RunSettings)}

@@ -16,6 +16,7 @@ from keras_amto.experiments.arms import ARMS
 from keras_amto.experiments.comparison import Comparison
 from keras_amto.experiments.data import LabelledArrays
 from keras_amto.experiments.data import check_samples
+from keras_amto.experiments.experiment import DEVELOPMENT_SEEDS
 from keras_amto.experiments.experiment import Experiment
 from keras_amto.experiments.repetition import Repetition
 from keras_amto.experiments.results import load_results
@@ -194,7 +195,8 @@ def begin(
             "There is nothing to test on. Received: neither `train_size` nor "
             "`test_data`. Expected: one of them."
         )
-    wanted = [(seed, arm) for seed in _seeds(seeds) for arm in _arms(arms)]
+    names = _arms(arms)
+    wanted = [(seed, arm) for seed in _seeds(seeds) for arm in names]
     directory = pathlib.Path(arguments.check_path("output", output))
     samples = check_samples(x, y)
     import_scipy_stats()  # needed only when everything is trained
@@ -210,8 +212,23 @@ def begin(
     )
     _identify(directory, experiment)  # the first to write
     results = load_results(directory)
+    if experiment.development_split > 0:
+        known = {seed for by_seed in results.values() for seed in by_seed}
+        _refuse_both_kinds(known | {seed for seed, _ in wanted})
     missing = [(s, arm) for s, arm in wanted if s not in results.get(arm, ())]
     return Work(experiment, directory, len(wanted), missing)
+
+
+def _refuse_both_kinds(seeds: set[int]) -> None:
+    """Raises where seeds were tested on other samples than the rest."""
+    chosen = sorted(seed for seed in seeds if seed >= DEVELOPMENT_SEEDS)
+    if chosen and len(chosen) < len(seeds):
+        raise ValueError(
+            "Development seeds are tested on samples of their own, and have no "
+            f"place in a table with others. Received: {sorted(seeds)}, some "
+            f"from {DEVELOPMENT_SEEDS} on. Expected: seeds of one kind, or "
+            "another directory."
+        )
 
 
 def _seeds(seeds: Any) -> list[int]:

@@ -3,6 +3,7 @@
 import os
 import pathlib
 import sys
+import zipfile
 from typing import Any
 from typing import NamedTuple
 
@@ -117,11 +118,20 @@ def load_arrays(
         ]
         x = np.concatenate([part.x for part in parts])
         y = np.concatenate([part.y for part in parts])
-    return LabelledArrays(x, y.astype("int64"))
+    # Other numbers stay what they are, and are refused where they are used.
+    classes = y.astype("int64")
+    return LabelledArrays(x, classes if (classes == y).all() else y)
 
 
 def _read_npz(path: str) -> tuple[Array, Array]:
-    with np.load(path) as file:
+    with open(path, "rb") as content:
+        try:
+            file = np.load(content)
+        except zipfile.BadZipFile as error:
+            raise ValueError(
+                f"The file is damaged: {error}. Received: {path!r}. "
+                "Expected: a file that `numpy.savez` has written."
+            ) from error
         names = set(file.files)
         if {"x", "y"} <= names:
             x, y = file["x"], file["y"]

@@ -83,6 +83,13 @@ def look_at(sets: ImageSets, root: str) -> FolderFacts:
     paths = sets.train.file_paths
     names = [pathlib.Path(path).relative_to(root).parts[0] for path in paths]
     counts = [names.count(name) for name in sets.class_names]
+    for name, count in zip(sets.class_names, counts, strict=True):
+        if not count:
+            raise ValueError(
+                "A class has no image left to train on: all were drawn for the "
+                f"test. Received: the class {name!r}. "
+                "Expected: at least some images of each class."
+            )
     for path in paths[:: max(1, len(paths) // 32)]:
         content = tf.io.read_file(path)
         # One that is damaged is named when all are read.

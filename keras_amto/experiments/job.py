@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+import shlex
 import sys
 from collections.abc import Mapping
 from typing import Any
@@ -16,6 +17,7 @@ from keras_amto.experiments.defaults import look_at
 from keras_amto.experiments.defaults import settings_for
 from keras_amto.experiments.networks import image_size_of
 from keras_amto.experiments.networks import make_network
+from keras_amto.experiments.settings import OF_TASKS
 from keras_amto.experiments.settings import RunSettings
 
 NETWORK = "mobilenet_v2"  # where none is named
@@ -80,8 +82,13 @@ def prepare(
         decided = dict(settings_for(facts, pretrained=knows))
         if "momentum" in given:
             del decided["optimizer"]  # which takes none
+        if given.get("method") == "full":
+            decided = {k: v for k, v in decided.items() if k not in OF_TASKS}
         decided = {k: v for k, v in decided.items() if k not in given}
-        _tell(facts, {"model": name, "image_size": size, **decided})
+        about = {"model": name, "image_size": size}
+        if weights is not None:
+            about["weights"] = os.fspath(weights)
+        _tell(facts, about | decided)
     return Job(
         images=images,
         tests=tests,
@@ -124,4 +131,4 @@ def _tell(facts: FolderFacts, decided: Mapping[str, Any]) -> None:
 
 
 def _text(value: Any) -> str:
-    return "" if value is True else str(value)
+    return "" if value is True else shlex.quote(str(value))

@@ -44,7 +44,12 @@ def make_network(
         return _load_file(name, classes)
     if ":" in name:
         module, _, function = name.partition(":")
-        make: Any = getattr(importlib.import_module(module), function)
+        make: Any = getattr(importlib.import_module(module), function, None)
+        if not callable(make):
+            raise ValueError(
+                f"There is no such function. Received: {name!r}. "
+                "Expected: module:function, of input_shape and classes."
+            )
         network: keras.Model = make(input_shape, classes)
         return network
     if is_own:

@@ -151,6 +151,11 @@ PAPER: dict[str, Any] = {
     "flip": True,
 }
 
+#: What has no meaning with `method="full"`.
+OF_TASKS = (
+    "num_tasks", "validation_split", "holdout_split", "transfer", "acceptance",
+    "patience", "stop_when", "backup",
+)  # fmt: skip
 #: What `experiments/defaults.py` decides by the images of a folder.
 DECIDED = (
     "batch_size", "validation_split", "transfer_interval", "max_steps",

@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import math
 import os
 import pathlib
 from collections.abc import Mapping
@@ -17,6 +18,7 @@ from keras_amto.experiments.job import prepare
 from keras_amto.experiments.ledger_file import LedgerFile
 from keras_amto.experiments.run_directory import new_run
 from keras_amto.experiments.run_directory import save_results
+from keras_amto.experiments.settings import OF_TASKS
 from keras_amto.experiments.settings import RunSettings
 from keras_amto.ledger import Ledger
 from keras_amto.model import AMTOModel
@@ -26,11 +28,6 @@ from keras_amto.version import __version__
 
 LOSS = "sparse_categorical_crossentropy"
 Path = str | os.PathLike[str]
-# What has no meaning with `method="full"`.
-_OF_TASKS = (
-    "num_tasks", "validation_split", "holdout_split", "transfer", "acceptance",
-    "patience", "stop_when", "backup",
-)  # fmt: skip
 
 
 def train(
@@ -67,7 +64,8 @@ def train(
     # What is wrong is refused before anything is read.
     if RunSettings(**given).method == "full":
         _refuse_for_one_network([*given, *(["backup"] if backup else [])])
-    output = output or pathlib.Path("runs") / pathlib.Path(data).name
+    output = output or pathlib.Path("runs") / pathlib.Path(data).resolve().name
+    _refuse_within(output, data)
     with new_run(output, overwrite) as place:
         job = prepare(data, given, model, weights, image_size, data_dir, preset)
         settings = job.settings
@@ -99,6 +97,12 @@ def train(
             )
         found = trained.evaluate(job.tests, verbose=0, return_dict=True)
         metrics = {name: float(value) for name, value in found.items()}
+        if not math.isfinite(metrics["loss"]):
+            raise RuntimeError(
+                "The network has diverged, and nothing is saved. Received: "
+                f"a test loss of {metrics['loss']}. "
+                "Expected: a finite one; lower the learning rate."
+            )
         described["test_images"] = test_images
         save_results(place, trained, described, metrics, job.class_names)
     if isinstance(trained, AMTOModel):
@@ -109,9 +113,20 @@ def train(
     return {"output": os.fspath(output), **metrics, "settings": described}
 
 
+def _refuse_within(output: Path, data: str) -> None:
+    """Raises where results would be taken for images of the data."""
+    place, folder = (pathlib.Path(each).resolve() for each in (output, data))
+    if folder.is_dir() and place.is_relative_to(folder):
+        raise ValueError(
+            "The results would lie among the images. Received: "
+            f"{os.fspath(output)!r} for the output, within the data "
+            f"{data!r}. Expected: another --output."
+        )
+
+
 def _refuse_for_one_network(given: Sequence[str]) -> None:
     """Raises where something was given that one network does not have."""
-    found = [name for name in given if name in _OF_TASKS]
+    found = [name for name in given if name in OF_TASKS]
     if found:
         names = ", ".join(f"--{name.replace('_', '-')}" for name in found)
         raise ValueError(
@@ -172,7 +187,9 @@ def train_on_everything(job: Job) -> keras.Model:
     settings = job.settings
     optimizer = settings.make_optimizer()
     progress = RunProgress(settings.max_steps)
+    progress.on_train_begin()
     with contextlib.ExitStack() as files:
+        files.callback(progress.on_train_end)
         images, _ = read_data(
             job.images,
             memory_limit=settings.memory_limit,

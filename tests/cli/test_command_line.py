@@ -110,6 +110,15 @@ def network(shape, classes):
 """
 
 
+def test_a_network_of_ones_own_is_found_where_the_command_is_given(
+    tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [p for p in sys.path if p])
+    main(["report", "nothing"])
+    assert sys.path[0] == str(tmp_path)
+
+
 @pytest.mark.parametrize("command", WAYS[1:], indirect=True)
 def test_a_command_that_runs_has_the_whole_package(command, tmp_path):
     (tmp_path / "some_network.py").write_text(_NETWORK)

@@ -243,6 +243,20 @@ def test_other_settings_are_refused_by_name(tmp_path, changes, name):
         compare(tmp_path, ["full"], **changes)
 
 
+def test_development_seeds_have_no_place_in_a_table_with_others(tmp_path):
+    settings = dict(development_split=0.2)
+    with pytest.raises(ValueError, match="have no place in a table"):
+        compare(tmp_path, ["full"], seeds=[0, 100], **settings)
+    compare(tmp_path, ["full"], seeds=[0], **settings)
+    with pytest.raises(ValueError, match="have no place in a table"):
+        compare(tmp_path, ["full"], seeds=[100], **settings)
+
+
+def test_arms_may_come_from_an_iterator(tmp_path):
+    found = compare(tmp_path, (arm for arm in ["full"]), seeds=2)
+    assert list(found["full"]) == [0, 1]
+
+
 COMMAND = [
     sys.executable, "-m", "keras_amto", "compare", "--train-size", "100",
     "--network", "tests.experiments.test_networks:tiny", "--steps", "12",

@@ -79,3 +79,18 @@ def test_data_that_are_not_there_are_named(data):
     with pytest.raises(ValueError, match="There are no such data") as raised:
         load_arrays(data)
     assert data in str(raised.value)
+
+
+def test_a_damaged_npz_file_is_named(tmp_path):
+    path = tmp_path / "bad.npz"
+    path.write_bytes(b"PK\x03\x04 and nothing else")
+    with pytest.raises(ValueError, match=r"The file is damaged.*bad\.npz"):
+        load_arrays(str(path))
+
+
+def test_numbers_that_are_no_classes_stay_what_they_are(tmp_path):
+    path = tmp_path / "some.npz"
+    np.savez(path, x=np.zeros((3, 2)), y=np.array([0.2, 0.9, 1.7]))
+    assert load_arrays(str(path)).y.tolist() == [0.2, 0.9, 1.7]
+    np.savez(path, x=np.zeros((3, 2)), y=np.array([0.0, 1.0, 1.0]))
+    assert load_arrays(str(path)).y.dtype == "int64"

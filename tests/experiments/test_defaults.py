@@ -55,3 +55,15 @@ def test_a_folder_is_counted_by_its_classes(tmp_path):
     sets = datasets.load_folder(tree, test_split=0.0)
     found = look_at(sets, str(tree))
     assert found == FolderFacts([10, 30], 40)
+
+
+@needs_tensorflow
+def test_a_class_without_an_image_to_train_on_is_named(tmp_path):
+    tree = write_tree(tmp_path, {"a": 20, "b": 20, "rare": 1})
+    for seed in range(20):
+        sets = datasets.load_folder(tree, seed=seed)
+        paths = sets.train.file_paths
+        if not any("rare" in path for path in paths):
+            break
+    with pytest.raises(ValueError, match="the class 'rare'"):
+        look_at(sets, str(tree))

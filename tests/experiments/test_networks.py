@@ -76,6 +76,7 @@ def test_the_size_of_images_is_that_which_is_given_or_224():
     [
         ("resnet", (32, 32, 3), None, "There is no such network"),
         ("mlp", (8, 8, 1), "a.h5", "takes no weights"),
+        ("json:nothing", (8, 8, 1), None, "There is no such function"),
         ("mobilenet_v2", (8, 8, 1), None, "takes colour images"),
     ],
 )

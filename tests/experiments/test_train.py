@@ -4,6 +4,7 @@ import argparse
 import json
 import pathlib
 import re
+import shlex
 import subprocess
 import sys
 
@@ -310,6 +311,90 @@ def test_what_one_network_cannot_do_is_refused(
     output = ["--output", str(tmp_path / "o")]
     assert main([*command, *output, *arguments]) == 1
     assert message in capsys.readouterr().err
+
+
+def test_a_network_that_has_diverged_is_not_saved(
+    tree, network, tmp_path, capsys
+):
+    arguments = [
+        "train", str(tree), "--model", str(network), "--method", "full",
+        "--max-steps", "8", "--optimizer", "sgd", "--learning-rate", "1e39",
+        "--output", str(tmp_path / "run"),
+    ]  # fmt: skip
+    assert main(arguments) == 1
+    assert "The network has diverged" in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
+
+
+def test_one_network_moves_the_bar_of_a_terminal(
+    tree, network, tmp_path, monkeypatch
+):
+    from keras_amto.experiments.run_progress import RunProgress
+
+    told = []
+    for name in ("on_train_begin", "show", "on_train_end"):
+        monkeypatch.setattr(
+            RunProgress, name, lambda *args, name=name: told.append(name)
+        )
+    arguments = [
+        "train", str(tree), "--model", str(network), "--method", "full",
+        "--max-steps", "3", "--output", str(tmp_path / "run"),
+    ]  # fmt: skip
+    assert main(arguments) == 0
+    first, *shown, last = told
+    assert (first, last) == ("on_train_begin", "on_train_end")
+    assert set(shown) == {"show"}
+
+
+@pytest.mark.parametrize("where", [".", "run"])
+def test_results_do_not_lie_among_the_images(
+    tree, network, monkeypatch, capsys, where
+):
+    monkeypatch.chdir(tree)
+    output = [] if where == "." else ["--output", where]
+    assert main(["train", ".", "--model", str(network), *output]) == 1
+    assert "The results would lie among the images" in capsys.readouterr().err
+    assert sorted(each.name for each in tree.iterdir()) == list(CLASSES)
+
+
+@pytest.mark.parametrize("method", ["amto", "full"])
+def test_what_was_decided_can_be_given_again(
+    tmp_path, monkeypatch, capsys, method
+):
+    from keras_amto.experiments import job
+
+    tree = write_tree(tmp_path / "my photos", dict.fromkeys(CLASSES, 6))
+    made = []
+
+    def make_network(name, shape, classes, weights=None):
+        made.append((name, shape, weights))
+        return keras.Sequential(
+            [keras.Input(shape), keras.layers.GlobalAveragePooling2D(),
+             keras.layers.Dense(classes, "softmax")]
+        )  # fmt: skip
+
+    monkeypatch.setattr(job, "make_network", make_network)
+    facts = [str(tree), {"method": method}, None, None, None, None, None]
+    first = job.prepare(*facts)
+    (line,) = [
+        line
+        for line in capsys.readouterr().out.splitlines()
+        if line.startswith("So: ")
+    ]
+    parser = argparse.ArgumentParser()
+    train.add_arguments(parser)
+    options = parser.parse_args(
+        [str(tree), "--method", method, *shlex.split(line[4:])]
+    )
+    given = train._given(options)
+    training._refuse_for_one_network(given if method == "full" else {})
+    second = job.prepare(
+        str(tree), given, options.model, options.weights, options.image_size,
+        None, None,
+    )  # fmt: skip
+    assert made[0] == made[1]
+    assert made[0][2] == "imagenet"
+    assert second.settings == first.settings
 
 
 def test_a_plan_says_what_a_run_takes_and_trains_none(
