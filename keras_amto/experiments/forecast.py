@@ -16,6 +16,8 @@ from keras_amto.callbacks import RoundCallback
 from keras_amto.experiments.job import Job
 from keras_amto.experiments.job import prepare
 from keras_amto.experiments.run_progress import spoken
+from keras_amto.experiments.settings import RunSettings
+from keras_amto.experiments.settings import check_given
 from keras_amto.experiments.train import LOSS
 from keras_amto.ledger import Record
 from keras_amto.model import AMTOModel
@@ -87,6 +89,7 @@ def forecast(
     Returns:
         All that is said.
     """
+    check_given(given, RunSettings(**given))
     job = prepare(data, given, **inputs)
     settings, measured = job.settings, measure(job)
     everything = settings.method == "full"

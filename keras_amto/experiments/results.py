@@ -133,7 +133,8 @@ def _read(path: pathlib.Path, values: Callable[[], dict[str, Any]]) -> Result:
 def _damaged(path: pathlib.Path, error: Exception) -> ValueError:
     return ValueError(
         f"A result is damaged: {error}. Received: {str(path)!r}. Expected: "
-        "what an earlier comparison wrote; remove the file to run this again."
+        "what an earlier comparison wrote; to run this again, remove the file, "
+        "and its line in runs.csv where that has one."
     )
 
 

@@ -4,6 +4,7 @@
 """
 
 import dataclasses
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 from typing import Any
 
@@ -113,6 +114,12 @@ class RunSettings:
             "validation_split", self.validation_split, zero=False
         )
         arguments.check_share("holdout_split", self.holdout_split, zero=True)
+        if self.acceptance == "holdout" and not self.holdout_split:
+            raise ValueError(
+                "There is no clean set to judge shadows on. Received: "
+                "acceptance='holdout' and holdout_split=0. "
+                "Expected: a share above 0."
+            )
         arguments.check_share("momentum", self.momentum, zero=True)
         for name in ("learning_rate", "drop_by"):
             rate = getattr(self, name)
@@ -161,3 +168,16 @@ DECIDED = (
     "batch_size", "validation_split", "transfer_interval", "max_steps",
     "patience", "optimizer", "learning_rate", "flip",
 )  # fmt: skip
+
+
+def check_given(given: Iterable[str], settings: RunSettings) -> None:
+    """Raises where something was given that one network does not have."""
+    if settings.method != "full":
+        return
+    found = [name for name in given if name in OF_TASKS]
+    if found:
+        names = ", ".join(f"--{name.replace('_', '-')}" for name in found)
+        raise ValueError(
+            "One network on everything has no tasks, validation or backups. "
+            f"Received: {names} with --method full. Expected: one of them."
+        )

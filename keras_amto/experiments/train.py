@@ -18,8 +18,8 @@ from keras_amto.experiments.job import prepare
 from keras_amto.experiments.ledger_file import LedgerFile
 from keras_amto.experiments.run_directory import new_run
 from keras_amto.experiments.run_directory import save_results
-from keras_amto.experiments.settings import OF_TASKS
 from keras_amto.experiments.settings import RunSettings
+from keras_amto.experiments.settings import check_given
 from keras_amto.ledger import Ledger
 from keras_amto.model import AMTOModel
 from keras_amto.report import save_run
@@ -62,8 +62,7 @@ def train(
     from keras_amto.experiments.run_progress import RunProgress
 
     # What is wrong is refused before anything is read.
-    if RunSettings(**given).method == "full":
-        _refuse_for_one_network([*given, *(["backup"] if backup else [])])
+    check_given([*given, "backup"] if backup else given, RunSettings(**given))
     output = output or pathlib.Path("runs") / pathlib.Path(data).resolve().name
     _refuse_within(output, data)
     with new_run(output, overwrite) as place:
@@ -121,17 +120,6 @@ def _refuse_within(output: Path, data: str) -> None:
             "The results would lie among the images. Received: "
             f"{os.fspath(output)!r} for the output, within the data "
             f"{data!r}. Expected: another --output."
-        )
-
-
-def _refuse_for_one_network(given: Sequence[str]) -> None:
-    """Raises where something was given that one network does not have."""
-    found = [name for name in given if name in OF_TASKS]
-    if found:
-        names = ", ".join(f"--{name.replace('_', '-')}" for name in found)
-        raise ValueError(
-            "One network on everything has no tasks, validation or backups. "
-            f"Received: {names} with --method full. Expected: one of them."
         )
 
 

@@ -17,7 +17,8 @@ def tell(run: RunDirectory) -> Iterator[str]:
     """Yields sentences about a run."""
     ledger, finalists = run.ledger, run.finalists
     if finalists is not None:
-        title = " ".join(plots.finalists_data(finalists).title.split())
+        title = plots.finalists_data(finalists).title
+        title = title.replace("\n(", " (").replace("\n", "; ")
         yield f"The {title}."
     if not ledger:
         return

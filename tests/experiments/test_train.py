@@ -18,6 +18,7 @@ from keras_amto.experiments import train as training
 from keras_amto.experiments.run_directory import RUN_FILES
 from keras_amto.experiments.run_directory import new_run
 from keras_amto.experiments.settings import RunSettings
+from keras_amto.experiments.settings import check_given
 from keras_amto.report import read_run
 from keras_amto.report.run_directory import newest_ledger
 from tests.conftest import ROOT
@@ -311,6 +312,9 @@ def test_what_one_network_cannot_do_is_refused(
     output = ["--output", str(tmp_path / "o")]
     assert main([*command, *output, *arguments]) == 1
     assert message in capsys.readouterr().err
+    if "--num-tasks" in arguments:
+        assert main([*command, "--plan", *arguments]) == 1
+        assert message in capsys.readouterr().err
 
 
 def test_a_network_that_has_diverged_is_not_saved(
@@ -387,7 +391,7 @@ def test_what_was_decided_can_be_given_again(
         [str(tree), "--method", method, *shlex.split(line[4:])]
     )
     given = train._given(options)
-    training._refuse_for_one_network(given if method == "full" else {})
+    check_given(given, RunSettings(**given))
     second = job.prepare(
         str(tree), given, options.model, options.weights, options.image_size,
         None, None,
@@ -545,6 +549,7 @@ def test_a_run_can_be_watched_from_its_beginning_to_its_end(
         (["--drop-at", "7", "2"], "`drop_at` is not in order"),
         (["--validation-split", "1"], "`validation_split` is out of range"),
         (["--validation-split", "0.999"], "leave"),
+        (["--acceptance", "holdout"], "no clean set to judge shadows on"),
     ],
 )
 def test_a_wrong_value_is_one_line(tree, tmp_path, capsys, arguments, message):
