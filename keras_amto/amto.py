@@ -139,10 +139,13 @@ class RunState:
             return (self.masters[task],)
         return (self.masters[task], self.shadows[task])
 
-    def with_weights(self, values: Mapping[int, Any]) -> "RunState":
+    def with_weights(
+        self, values: Mapping[int, Any], in_validation: bool = False
+    ) -> "RunState":
         """Returns the state with some weights, by position, in every network.
 
-        The best networks keep theirs once they have been validated.
+        The best networks keep theirs once they have been validated. What is
+        written as they are validated, they have.
         """
 
         def changed(replica: Replica) -> Replica:
@@ -154,7 +157,8 @@ class RunState:
         masters = tuple(map(changed, self.masters))
         pairs = zip(masters, self.masters, self.best, strict=True)
         best = self.best
-        if self.losses is None:  # where training begins, so far
+        # Before the first validation they are where training begins.
+        if self.losses is None or in_validation:
             best = tuple(new if b is old else b for new, old, b in pairs)
         return dataclasses.replace(
             self.with_masters(masters),

@@ -329,6 +329,14 @@ def test_weights_that_are_written_reach_every_network_but_the_best_of_before():
     assert run.masters[1].weights == (1.0,)
 
 
+def test_a_validated_network_gets_what_is_written_in_its_validation_alone():
+    run = dataclasses.replace(first(2), losses=np.ones(2))
+    assert run.with_weights({0: np.array(5.0)}).best == run.best
+    run = run.with_weights({0: np.array(5.0)}, in_validation=True)
+    assert run.best == run.masters
+    assert run.best[1].weights == (5.0,)
+
+
 @settings(max_examples=30, deadline=None)
 @given(
     num_tasks=st.integers(1, 5),

@@ -243,13 +243,13 @@ class KerasEvents(Listener):
         if terminated:
             keeper.leave()
 
-    def _followed(self, run: RunState) -> RunState:
+    def _followed(self, run: RunState, in_validation: bool = False) -> RunState:
         """The state as callbacks have left it: they may set weights."""
         run = self.carried.run or run
         if self.given.may_write:
             written = self.carried.visible.take_writes()
             if written:
-                run = run.with_weights(written)
+                run = run.with_weights(written, in_validation)
         self.carried.run = run
         return run
 
@@ -265,7 +265,7 @@ class KerasEvents(Listener):
             self.callbacks.on_test_batch_begin(batch)
             batch += len(samples.batches)
             self.callbacks.on_test_batch_end(batch - 1, logs)
-        run = self._followed(run)
+        run = self._followed(run, in_validation=True)
         mean = mean_logs([logs for logs, *_ in known])
         clean = self.plan.validation_data
         if clean is not None:
