@@ -6,6 +6,7 @@ import re
 import pytest
 
 from benchmarks import ladder
+from examples import reproduce_plp
 from keras_amto.experiments.comparison import Comparison
 from keras_amto.experiments.results import read_table
 from keras_amto.statistics import difference
@@ -131,3 +132,52 @@ def test_every_arm_ran_on_the_same_seeds(path):
 def test_three_data_sets_have_results():
     names = {path.stem.partition("_")[0] for path in FILES}
     assert names == {"digits", "fashion", "rsscn7"}
+
+
+PLP_PAGE = (ROOT / "docs" / "plp.md").read_text("utf-8")
+PLP_RUNS = ROOT / "docs" / "results" / "plp" / "small.csv"
+
+
+def leads_of_linear_prediction():
+    """By network and part: less its control, paired by seed."""
+    runs = reproduce_plp.of_csv(PLP_RUNS)
+    return {
+        (network, part): difference(
+            *(
+                reproduce_plp.scores_of(runs, network, part, arm)
+                for arm in ("linear_prediction", "sgd_7_6")
+            )
+        )
+        for network, part in itertools.product(
+            reproduce_plp.NETWORKS, reproduce_plp.PARTS
+        )
+    }
+
+
+def test_the_table_of_the_plp_experiment_is_that_of_its_runs():
+    runs = reproduce_plp.of_csv(PLP_RUNS)
+    assert "\n".join(reproduce_plp.table(runs)) in PLP_PAGE
+
+
+@pytest.mark.parametrize(
+    ("network", "name"),
+    [
+        ("vgg16", "VGG16"), ("resnet18", "ResNet18"), ("googlenet", "GoogLeNet")
+    ],
+)  # fmt: skip
+def test_a_sentence_says_whether_linear_prediction_beats_its_control(
+    network, name
+):
+    prose = " ".join(PLP_PAGE.split())
+    leads = leads_of_linear_prediction()
+    cyclic, constant = (
+        f"{leads[network, part].mean:+.2f} points "
+        f"(p = {p_text(leads[network, part].p)})"
+        for part in reproduce_plp.PARTS
+    )
+    assert (
+        f"**{name}**: {cyclic} with the cyclic rate, "
+        f"{constant} with the constant one." in prose
+    )
+    # No verdict: so few seeds cannot have p below 0.05.
+    assert all(lead.verdict is None for lead in leads.values())
