@@ -49,6 +49,7 @@ import keras
 
 from keras_amto.experiments.data import load_images
 from keras_amto.experiments.networks import make_network
+from keras_amto.experiments.results import write_whole
 from keras_amto.experiments.settings import PAPER
 from keras_amto.experiments.settings import RunSettings
 from keras_amto.experiments.train import count_images
@@ -211,10 +212,11 @@ def main(arguments=None):
     done, results = [], []
     if options.results and options.results.exists():
         # The last line may have been cut off, without its end.
-        *lines, _ = options.results.read_text("utf-8").split("\n")
+        *lines, cut = options.results.read_text("utf-8").split("\n")
         done = [json.loads(line) for line in lines]
-        text = "".join(f"{line}\n" for line in lines)
-        options.results.write_text(text, "utf-8")
+        if cut:
+            text = "".join(f"{line}\n" for line in lines)
+            write_whole(options.results, text.encode())
     for data in options.data:
         for network in options.networks:
             for seed in range(options.seeds):

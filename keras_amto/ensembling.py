@@ -26,9 +26,15 @@ def ensemble_of(
     Source: Hansen and Salamon, "Neural network ensembles", IEEE Transactions on
     Pattern Analysis and Machine Intelligence 12, 1990.
     """
-    leaves = keras.tree.flatten_with_path(inputs)
-    x = keras.tree.pack_sequence_as(
-        inputs, [_input_like(path, like) for path, like in leaves]
+    # Named as the network's own, where it knows them.
+    input_names = iter([x.name for x in getattr(networks[0], "inputs", ())])
+    x = keras.tree.map_structure(
+        lambda like: keras.Input(
+            batch_shape=(None, *like.shape[1:]),
+            dtype=like.dtype,
+            name=next(input_names, None),
+        ),
+        inputs,
     )
     answers = []
     for number, network in enumerate(networks):
@@ -44,16 +50,6 @@ def ensemble_of(
 
     outputs = keras.tree.map_structure(mean, *answers)
     return keras.Model(x, outputs, name=name)
-
-
-def _input_like(path: tuple[Any, ...], like: Any) -> Any:
-    """An input, which has the name of its key where inputs are one dict."""
-    key = path[0] if len(path) == 1 else None
-    return keras.Input(
-        batch_shape=(None, *like.shape[1:]),
-        dtype=like.dtype,
-        name=key if isinstance(key, str) else None,
-    )
 
 
 def _output_names(network: keras.Model, outputs: Any) -> list[str]:

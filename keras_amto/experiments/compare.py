@@ -210,11 +210,11 @@ def begin(
         optimizer=check_optimizer(optimizer),
         **settings,
     )
-    _identify(directory, experiment)  # the first to write
     results = load_results(directory)
     if experiment.development_split > 0:
         known = {seed for by_seed in results.values() for seed in by_seed}
         _refuse_both_kinds(known | {seed for seed, _ in wanted})
+    _identify(directory, experiment)  # the first to write
     missing = [(s, arm) for s, arm in wanted if s not in results.get(arm, ())]
     return Work(experiment, directory, len(wanted), missing)
 

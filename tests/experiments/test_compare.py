@@ -247,6 +247,7 @@ def test_development_seeds_have_no_place_in_a_table_with_others(tmp_path):
     settings = dict(development_split=0.2)
     with pytest.raises(ValueError, match="have no place in a table"):
         compare(tmp_path, ["full"], seeds=[0, 100], **settings)
+    assert not list(tmp_path.iterdir())
     compare(tmp_path, ["full"], seeds=[0], **settings)
     with pytest.raises(ValueError, match="have no place in a table"):
         compare(tmp_path, ["full"], seeds=[100], **settings)
