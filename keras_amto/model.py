@@ -556,7 +556,7 @@ class AMTOModel(keras.Model):
                 steps_per_execution=self.steps_per_execution,
                 max_steps=given.settings.max_steps,
                 average_from=given.average_from,
-                first_step=0 if carried.run is None else carried.run.step,
+                beginning=carried.beginning(given.backup),
                 files=files,
             )
             refuse_changed_ensemble(carried.answers)

@@ -11,12 +11,15 @@ import numpy as np
 import numpy.typing as npt
 
 from keras_amto.amto import RunState
+from keras_amto.backup import BackupStore
+from keras_amto.callbacks import PopulationBackup
 from keras_amto.distribution import Placement
 from keras_amto.distribution import Scope
 from keras_amto.distribution import current_scope
 from keras_amto.distribution import placement_under
 from keras_amto.engines import Engine
 from keras_amto.engines import Replica
+from keras_amto.engines import current_learning_rate
 from keras_amto.engines import innermost
 from keras_amto.engines import reset_optimizer
 from keras_amto.engines import resolve_engine
@@ -29,6 +32,14 @@ from keras_amto.tasks import Splits
 from keras_amto.tasks import Task
 
 Weights = list[npt.NDArray[Any]]
+
+
+@dataclasses.dataclass(frozen=True)
+class Beginning:
+    """What a `fit` begins with."""
+
+    step: int  # how many the masters have made
+    learning_rate: float | None  # `None` where a schedule sets it
 
 
 @dataclasses.dataclass
@@ -59,6 +70,8 @@ class Carried:
     inputs: Any = None  # what the network takes, as symbolic tensors
     #: What the data looked like that were tried since the last `compile`.
     looks: tuple[str, str | None] | None = None
+    #: What the last `fit` began with, if it was cut short.
+    unfinished: Beginning | None = None
 
     def __post_init__(self) -> None:
         self.visible = VisibleNetwork(self.network)
@@ -80,6 +93,19 @@ class Carried:
         """Which task runs where."""
         return placement_under(
             self.strategy, self.settings.num_tasks, self.engine_name
+        )
+
+    def beginning(self, backup: PopulationBackup | None) -> Beginning:
+        """Returns what a `fit` begins with.
+
+        Where the last one was cut short and left backups, it is that one again.
+        """
+        began = self.unfinished
+        if backup and began and BackupStore(backup.backup_dir).paths():
+            return began
+        return Beginning(
+            0 if self.run is None else self.run.step,
+            current_learning_rate(self.compile_args["optimizer"]),
         )
 
     def compile(self, compile_args: dict[str, Any]) -> None:

@@ -11,6 +11,7 @@ import keras
 import numpy as np
 
 from keras_amto.callbacks import AMTOCallback
+from keras_amto.engines import current_learning_rate
 from keras_amto.engines import excluded_from_decay
 from keras_amto.fit.carried import Carried
 from keras_amto.fit.plan import FitPlan
@@ -40,8 +41,8 @@ def fingerprint(
     # it had been from the start. And without devices, which change no number.
     return {
         **settings,
-        "model": _model(network),
-        **{name: described(each) for name, each in compile_args.items()},
+        "model": described_network(network),
+        **_described_at(plan.beginning.learning_rate, compile_args),
         "exclude_from_weight_decay": excluded_from_decay(
             compile_args["optimizer"], network
         ),
@@ -61,7 +62,7 @@ def fingerprint(
         "steps_per_epoch": plan.steps_per_epoch,
         "initial_epoch": plan.epochs.numbers.start,
         "shuffle": batches.shuffle,
-        "first_step": batches.first_step,
+        "first_step": plan.beginning.step,
         "data_size": plan.data.size,
         "data": plan.data.digest,  # with weights of samples and classes
         "splits": carried.splits and digest(plan.tasks),
@@ -74,7 +75,23 @@ def fingerprint(
     }
 
 
-def _model(network: keras.Model) -> str:
+def _described_at(
+    rate: float | None, compile_args: dict[str, Any]
+) -> dict[str, Any]:
+    """The arguments of `compile`, as they were when training began."""
+    optimizer = compile_args["optimizer"]
+    now = current_learning_rate(optimizer)
+    try:
+        if rate is not None and now is not None:
+            optimizer.learning_rate = rate
+        return {name: described(each) for name, each in compile_args.items()}
+    finally:
+        if now is not None:
+            optimizer.learning_rate = now
+
+
+def described_network(network: keras.Model) -> str:
+    """Says what a network is made of, in one line."""
     kind = type(network).__name__
     weights = [(list(v.shape), v.dtype, v.trainable) for v in network.weights]
     content = f"{described(network)}{json.dumps(weights)}".encode()

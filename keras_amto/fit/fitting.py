@@ -73,6 +73,7 @@ def run_fit(
                 saved = stack.enter_context(events.keeper).load()
                 state = _continued(plan, engine.from_first_process(saved))
             run = _begin(run, state, events)
+            carried.unfinished = plan.beginning
             # Networks change now: what was answered is no answer any more.
             answers_before, carried.answers = carried.answers, None
             _train_to_the_end(run, events)
@@ -83,6 +84,7 @@ def run_fit(
             if events.answers is not None and given.overrides_winner:
                 carried.visible.load(events.answers.network)
                 carried.visible.remember()
+        carried.unfinished = None
     except BaseException:
         carried.visible.remember()
         raise

@@ -8,6 +8,7 @@ from keras_amto.algorithm import EMPTY_MEAN
 from keras_amto.amto import Problem
 from keras_amto.amto import RunState
 from keras_amto.engines import Engine
+from keras_amto.fit.carried import Beginning
 from keras_amto.schedule import Epochs
 from keras_amto.settings import Settings
 from keras_amto.tasks import EvaluationSet
@@ -21,6 +22,7 @@ class FitPlan:
     """One call of `fit`, with nothing left to decide."""
 
     settings: Settings  # with the `validation_split` of this call
+    beginning: Beginning
     data: IndexedData  # the gross training set
     training_data: IndexedData  # the same, weighted by class
     tasks: tuple[Task, ...]
@@ -58,7 +60,7 @@ class FitPlan:
 
     def steps_made(self, run: RunState) -> int:
         """Returns how many steps of this `fit` lie behind a state."""
-        return run.step - self.batches[0].first_step
+        return run.step - self.beginning.step
 
     def refuse_fewer_epochs(self, run: RunState) -> None:
         """Raises where training would have ended before this backup."""

@@ -11,6 +11,7 @@ from collections.abc import Callable
 import keras
 import numpy as np
 
+from keras_amto.fit.carried import Beginning
 from keras_amto.fit.fit_arguments import FitArguments
 from keras_amto.fit.plan import FitPlan
 from keras_amto.schedule import Epochs
@@ -36,7 +37,7 @@ def plan_fit(
     steps_per_execution: int,
     max_steps: int | None,
     average_from: float | None,
-    first_step: int,
+    beginning: Beginning,
     files: contextlib.ExitStack,
 ) -> FitPlan:
     """Reads the data and formulates the tasks.
@@ -49,7 +50,7 @@ def plan_fit(
         max_steps: Integer, the last step at the latest, or `None`.
         average_from: Float, after which share of the steps masters are
             averaged, or `None`.
-        first_step: Integer, the steps that masters have made before.
+        beginning: What this call begins with.
         files: Closes the files that samples are written to.
     """
     settings = _settings_of(settings, splits, given)
@@ -71,7 +72,7 @@ def plan_fit(
             task=number,
             seed=settings.seed,
             shuffle=given.shuffle,
-            first_step=first_step,
+            first_step=beginning.step,
         )
         for number, task in enumerate(tasks)
     )
@@ -97,9 +98,10 @@ def plan_fit(
     )
     average_start = None
     if average_from is not None:
-        average_start = first_step + int(average_from * epochs.total_steps)
+        average_start = beginning.step + int(average_from * epochs.total_steps)
     return FitPlan(
         settings=settings,
+        beginning=beginning,
         data=data,
         training_data=data.for_training(),
         tasks=tasks,

@@ -67,9 +67,11 @@ def fit(
     epochs=EPOCHS,
     extra=(),
     answer="winner",
+    model=None,
     **options,
 ):
-    model, callbacks = training.make_model(), training.make_callbacks(answer)
+    model = model or training.make_model()
+    callbacks = training.make_callbacks(answer)
     x, y = digits(400)
     extra = [
         keras_amto.PopulationBackup(directory, save_freq, **options),
@@ -121,6 +123,38 @@ def test_a_run_continues_exactly_after_many_interruptions(tmp_path):
         with pytest.raises(Killed):
             fit(tmp_path, 1, KillAt(step=steps))
     assert fit(tmp_path) == straight()
+
+
+def test_the_model_that_was_interrupted_continues_exactly(tmp_path):
+    """As in a notebook, where a cell is run again."""
+    model = training.make_model()
+    for step in (9, 54):
+        with pytest.raises(Killed):
+            fit(tmp_path, kill=KillAt(step), model=model)
+        model.optimizer.learning_rate = 0.003  # as a callback may leave it
+    assert fit(tmp_path, model=model) == straight()
+
+
+def test_a_second_fit_that_was_interrupted_continues_exactly(tmp_path):
+    def twice(kill):
+        model = training.make_model()
+        x, y = digits(400)
+        model.fit(x, y, batch_size=32, epochs=2, verbose=0)
+        if kill is not None:
+            with pytest.raises(Killed):
+                fit(tmp_path, kill=kill, model=model)
+        return fit(tmp_path, model=model)
+
+    assert twice(KillAt(30)) == twice(None)
+
+
+def test_without_its_backup_an_interrupted_fit_is_a_first_one(tmp_path):
+    model = training.make_model()
+    with pytest.raises(Killed):
+        fit(tmp_path / "1", kill=KillAt(30), model=model)
+    assert model._carried.run.step == 25  # the last round that ended
+    fit(tmp_path / "2", epochs=1, model=model)
+    assert model._carried.run.step == 25 + STEPS
 
 
 def test_backups_can_follow_epochs(tmp_path):
