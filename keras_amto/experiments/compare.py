@@ -24,6 +24,7 @@ from keras_amto.experiments.results import save_result
 from keras_amto.experiments.results import write_whole
 from keras_amto.experiments.summary import write_summary
 from keras_amto.optimizers.named import check_optimizer
+from keras_amto.report import read_json
 from keras_amto.statistics import import_scipy_stats
 
 
@@ -273,7 +274,7 @@ def _identify(directory: pathlib.Path, experiment: Experiment) -> None:
     if not path.exists():
         write_whole(path, (json.dumps(identity, indent=2) + "\n").encode())
         return
-    before = json.loads(path.read_text("utf-8"))
+    before = read_json(path)
     for name in dict.fromkeys([*before, *identity]):
         if before.get(name) != identity.get(name):
             raise ValueError(

@@ -23,6 +23,7 @@ from keras_amto.experiments.data import Array
 from keras_amto.experiments.data import LabelledArrays
 from keras_amto.experiments.optimizers import copy_of
 from keras_amto.experiments.optimizers import scheduled
+from keras_amto.fit.fingerprint import described_network
 from keras_amto.optimizers import LinearPrediction
 from keras_amto.tasks import IndexedData
 from keras_amto.tasks import split_tasks
@@ -161,7 +162,7 @@ class Experiment:
         }
         return {
             "backend": keras.config.backend(),
-            "network": network.count_params(),
+            "network": described_network(network),
             "initial_weights": _digest(network.get_weights()),
             "data": _digest([*self.samples, *(self.test or ())]),
             **self.settings(),

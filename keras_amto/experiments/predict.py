@@ -1,6 +1,5 @@
 """`python -m keras_amto predict`: the classes of images."""
 
-import json
 import os
 import pathlib
 from collections.abc import Sequence
@@ -12,6 +11,7 @@ import numpy as np
 from keras_amto.arguments import check_integer
 from keras_amto.datasets.folder import find_images
 from keras_amto.datasets.folder import read_images
+from keras_amto.report import read_json
 
 _NEEDED = ("winner.keras", "classes.txt", "settings.json")
 
@@ -41,7 +41,7 @@ def predict(
             "Expected: the output directory of `keras_amto train`."
         )
     files = [file for each in images for file in _files(each)]
-    settings = json.loads((place / "settings.json").read_text("utf-8"))
+    settings = read_json(place / "settings.json")
     names = (place / "classes.txt").read_text("utf-8").splitlines()
     network = keras.models.load_model(place / "winner.keras", compile=False)
     x = read_images(files, settings["image_size"])

@@ -215,11 +215,16 @@ class Repetition:
         return Run(result, predictions, network.get_weights())
 
     def judge(self, predictions: Array, *figures: Any) -> Result:
-        """Measures predictions; `figures` are the rest of a `Result`."""
+        """Measures predictions; `figures` are the rest of a `Result`.
+
+        What is not finite, as a network that has diverged answers, is wrong.
+        """
         y = self.test_set.y
+        is_right = predictions.argmax(axis=1) == y
+        is_right &= np.isfinite(predictions).all(axis=1)
         right = predictions[np.arange(len(y)), y].astype(np.float64)
         epsilon = keras.config.epsilon()
-        accuracy = float((predictions.argmax(axis=1) == y).mean())
+        accuracy = float(is_right.mean())
         loss = float(-np.log(np.maximum(right, epsilon)).mean())
         return Result(self.seed, accuracy, loss, *figures)
 

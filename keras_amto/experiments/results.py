@@ -107,6 +107,9 @@ def read_table(path: pathlib.Path) -> dict[str, dict[int, Result]]:
     for line in _lines(path):
         result = _read(path, partial(_of_text, line))
         found.setdefault(line["arm"], {})[result.seed] = result
+    unknown = sorted(set(found) - set(ARMS))
+    if unknown:
+        raise _damaged(path, ValueError(f"there are no arms {unknown}"))
     return {arm: found[arm] for arm in ARMS if arm in found}
 
 

@@ -15,6 +15,7 @@ from keras_amto.experiments.results import load_results
 from keras_amto.experiments.results import write_whole
 from keras_amto.plots.canvas import save_picture
 from keras_amto.report import RunDirectory
+from keras_amto.report import read_json
 from keras_amto.report import read_run
 from keras_amto.report import run_pictures
 from keras_amto.report import tell
@@ -81,9 +82,10 @@ def _report(directory: pathlib.Path, comparison: Comparison) -> Iterator[str]:
             yield _picture(directory, picture.name, picture.draw)
     if not draws:
         yield "\nNo pictures: matplotlib is not installed."
-    yield "\n## Settings\n\n```json"
-    settings = json.loads((directory / "settings.json").read_text("utf-8"))
-    yield json.dumps(settings, indent=2) + "\n```"
+    if (directory / "settings.json").exists():  # not beside a published table
+        settings = read_json(directory / "settings.json")
+        text = json.dumps(settings, indent=2)
+        yield f"\n## Settings\n\n```json\n{text}\n```"
 
 
 def _first_run(directory: pathlib.Path) -> RunDirectory | None:

@@ -62,7 +62,7 @@ def from_json(
                 inner(**_arrays(each, dtypes)) for each in values[key]
             )
         return kind(**_arrays(values, dtypes))
-    except (KeyError, ValueError, TypeError) as error:
+    except (AttributeError, KeyError, ValueError, TypeError) as error:
         problem = f"is not {what}: {error}"
         raise wrong_value(name, text[:80], problem, expected) from error
 

@@ -3,6 +3,7 @@
 from keras_amto.report.page import write_report
 from keras_amto.report.run_directory import UNFINISHED
 from keras_amto.report.run_directory import RunDirectory
+from keras_amto.report.run_directory import read_json
 from keras_amto.report.run_directory import read_run
 from keras_amto.report.run_directory import save_figures
 from keras_amto.report.run_directory import save_run
@@ -13,6 +14,7 @@ from keras_amto.report.watching import watch_run
 __all__ = [
     "UNFINISHED",
     "RunDirectory",
+    "read_json",
     "read_run",
     "run_pictures",
     "save_figures",

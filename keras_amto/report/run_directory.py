@@ -66,7 +66,7 @@ def read_run(path: Any) -> RunDirectory:
         text = (path / _FINALISTS).read_text("utf-8")
         finalists = Finalists.from_json(text)
     settings, metrics = (
-        None if name in missing else _read_json(path / name)
+        None if name in missing else read_json(path / name)
         for name in (_SETTINGS, _METRICS)
     )
     return RunDirectory(path, settings, ledger, finalists, metrics, missing)
@@ -121,7 +121,8 @@ def save_figures(
             (path / name).write_text(text, "utf-8")
 
 
-def _read_json(path: pathlib.Path) -> Mapping[str, Any]:
+def read_json(path: pathlib.Path) -> Mapping[str, Any]:
+    """Reads an object from a file of a run, or raises a ValueError."""
     try:
         values = json.loads(path.read_text("utf-8"))
         if not isinstance(values, dict):

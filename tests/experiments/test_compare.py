@@ -36,7 +36,14 @@ def network():
     return tiny((64,), 10)
 
 
-def compare(output, arms=tuple(ARMS), size=400, **changes):
+def adapting():
+    """Differs in one number that no weight shows."""
+    made = network()
+    made.layers[2].momentum = 0.9
+    return made
+
+
+def compare(output, arms=tuple(ARMS), size=400, network=network, **changes):
     x, y = digits(size)
     return keras_amto.compare(
         network, x, y, output, arms=arms, **(SETTINGS | changes)
@@ -235,6 +242,7 @@ def test_arms_and_seeds_can_be_added_and_nothing_runs_twice(
         ({"train_size": 121}, "train_size"),
         ({"size": 399}, "data"),
         ({"optimizer": "adam"}, "optimizer"),
+        ({"network": adapting}, "network"),
     ],
 )
 def test_other_settings_are_refused_by_name(tmp_path, changes, name):
@@ -389,3 +397,25 @@ def test_bad_arguments_of_the_function_are_refused(tmp_path):
         keras_amto.compare(network, x, y[:-1], tmp_path, train_size=50)
     with pytest.raises(TypeError, match="is not a NumPy array"):
         keras_amto.compare(network, list(x), y, tmp_path, train_size=50)
+
+
+@pytest.mark.filterwarnings("ignore:.*encountered in")
+def test_a_network_that_has_diverged_is_right_about_nothing(tmp_path):
+    rate = keras.optimizers.SGD(1e30)
+    found = compare(tmp_path, ["full"], optimizer=rate, steps=30)
+    assert found["full"][0].test_accuracy == 0.0
+    assert not np.isfinite(found["full"][0].test_loss)
+
+
+def test_a_published_table_is_reported_without_its_settings(tmp_path, capsys):
+    compare(tmp_path, ["full"])
+    (tmp_path / "settings.json").unlink()
+    assert main(["compare", "--output", str(tmp_path), "--report-only"]) == 0
+    assert "## Settings" not in (tmp_path / "report.md").read_text()
+
+
+def test_damaged_settings_are_named(tmp_path):
+    compare(tmp_path, ["full"])
+    (tmp_path / "settings.json").write_text("{")
+    with pytest.raises(ValueError, match=r"damaged.*settings\.json"):
+        compare(tmp_path, ["full"])

@@ -89,6 +89,7 @@ def test_a_table_holds_results_that_have_no_file_of_their_own(tmp_path):
         ("sto,0,0.5,", "sto,0,"),
         ("sto,0,0.5,", "sto,0,0.5,1,"),
         ("arm,", "way,"),
+        ("full,0", "fully,0"),
         (",sequential_steps", ""),
         ("full,0,0.5", 'full,0,"0.5'),
     ],
