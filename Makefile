@@ -25,8 +25,10 @@ lint: $(VENV)/ready
 types: $(VENV)/ready
 	$(BIN)/mypy
 
+# With the tests that took longest, by which the time of all can be brought down.
 unit: $(VENV)/ready
-	KERAS_BACKEND=tensorflow $(BIN)/python -m pytest -n 2 --dist worksteal
+	KERAS_BACKEND=tensorflow $(BIN)/python -m pytest -n 2 --dist worksteal \
+		--durations=30 --durations-min=5
 
 # Keras' own tests, from its wheel, on AMTO: see tests/keras_tests.
 test-keras: $(VENV)/ready
