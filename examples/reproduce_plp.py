@@ -27,8 +27,9 @@ runs all of it, on a GPU, on any backend of Keras; `keras.datasets.cifar100`
 downloads the images unless `--data` names an `.npz` file of them. Run again
 after an interruption, it goes on with the run that was cut short.
 
-With `--small` networks have a quarter of the width and train for a few epochs
-on 20 of the classes. Two CPU cores are done with three seeds in some hours:
+With `--small` networks have a quarter of the width and train for five epochs.
+The file in `--data` decides the classes; that of docs/plp.md has 20. Two CPU
+cores are done with three seeds in some hours:
 
 ```
 python examples/reproduce_plp.py --small --output plp_small --seeds 3 \

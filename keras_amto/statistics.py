@@ -131,6 +131,6 @@ def import_scipy_stats() -> Any:
     except ImportError as error:
         raise ImportError(
             "Intervals need SciPy. Received: no such module. "
-            "Expected: `pip install keras-amto[compare]`."
+            "Expected: `pip install scipy`."
         ) from error
     return scipy.stats

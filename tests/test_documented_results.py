@@ -5,9 +5,11 @@ import re
 
 import pytest
 
+from benchmarks import best_for_cost
 from benchmarks import ladder
 from examples import reproduce_plp
 from keras_amto.experiments.comparison import Comparison
+from keras_amto.experiments.results import Result
 from keras_amto.experiments.results import read_table
 from keras_amto.statistics import difference
 from keras_amto.statistics import p_text
@@ -127,6 +129,38 @@ def test_every_arm_ran_on_the_same_seeds(path):
     seeds = {arm: list(results) for arm, results in read(path).items()}
     assert len({tuple(each) for each in seeds.values()}) == 1, seeds
     assert len(seeds["sto"]) >= 3
+
+
+TUNED = [path for path in FILES if path.stem.endswith("_tuned")]
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/results.md"])
+def test_what_to_use_is_what_is_best_for_its_cost(page, capsys):
+    assert TUNED
+    table = "\n".join(best_for_cost.main(list(map(str, TUNED))))
+    text = (ROOT / page).read_text("utf-8")
+    assert table in text
+    # It is what the page begins with.
+    first = re.search(r"^## (.*)$", text, re.MULTILINE)
+    assert first is not None
+    assert first[1] == "What should I use?"
+
+
+def test_what_costs_more_is_no_answer():
+    def result(accuracy, steps):
+        return {0: Result(0, accuracy, 0.0, None, None, steps, steps, 1.0)}
+
+    comparison = Comparison(
+        {
+            "full": result(0.5, 10),
+            "full_long": result(0.9, 80),
+            "papa_all": result(0.7, 80),
+            "full_ensemble": result(0.99, 40),
+            "soup": result(0.6, 40),
+        }
+    )
+    found = [best_for_cost.best_arm(comparison, n) for n in (1, 4, 8)]
+    assert found == ["full", "soup", "full_long"]
 
 
 def test_three_data_sets_have_results():

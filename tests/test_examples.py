@@ -2,6 +2,7 @@
 
 import csv
 import json
+import math
 import os
 import pathlib
 import shutil
@@ -20,6 +21,7 @@ from benchmarks import exactness
 from benchmarks import feeding
 from benchmarks import ladder
 from benchmarks import linear_prediction
+from benchmarks import networks
 from benchmarks import replica_step
 from benchmarks import tuning
 from examples import quickstart_digits
@@ -281,6 +283,14 @@ def test_the_ladder_ends_where_a_comparison_fails(tmp_path, capsys):
         ladder.main(arguments)
     assert end.value.code == 1
     assert "`steps` is too small" in capsys.readouterr().err
+
+
+def test_the_small_network_is_as_small_as_the_page_of_results_says():
+    network = networks.small_cnn((28, 28, 1), 10)
+    count = sum(math.prod(each.shape) for each in network.trainable_variables)
+    page = (ROOT / "docs" / "results.md").read_text("utf-8")
+    assert f"{count:,} weights that are trained" in page
+    assert network(np.zeros((2, 28, 28, 1), "uint8")).shape == (2, 10)
 
 
 def test_tuning_tries_every_setting_on_development_seeds(tmp_path, capsys):

@@ -143,7 +143,7 @@ def test_the_wheel_installs_in_a_clean_environment(tmp_path):
     assert str(environment) in path
     for script in ("keras_amto", "keras-amto"):
         printed = run(environment / "bin" / script, "--help", cwd=elsewhere)
-        assert "usage: keras_amto" in printed
+        assert "usage: keras-amto" in printed
 
 
 def test_the_version_is_written_once():

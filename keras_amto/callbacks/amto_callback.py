@@ -17,10 +17,10 @@ from keras_amto.ledger import Record
 class AMTOCallback(RoundCallback):
     """Stops by patience and says how the winner is picked.
 
-    Training ends when tasks have waited too long for a lower validation loss,
-    that of after a round's transfers. Whatever ended it, `fit` evaluates the
-    candidate network of each task on the validation sets of all tasks, and
-    keeps the one of highest harmonic accuracy (eq. 7): `AMTOModel.finalists`.
+    Training ends when tasks have gone too long without a lower validation loss,
+    measured after each round's transfers. Then `fit` evaluates the candidate
+    network of each task on the validation sets of all tasks, and keeps the one
+    of highest harmonic accuracy (eq. 7): `AMTOModel.finalists`.
     Where the user gives none, `fit` adds one with `patience=None`.
 
     Args:

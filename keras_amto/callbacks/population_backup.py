@@ -16,9 +16,10 @@ class PopulationBackup(keras.callbacks.Callback):
     A backup holds all that a run is made of: masters, shadows under way, best
     networks, optimizers, seed generators, relationships, patience, the ledger,
     the position in the data, and the state of callbacks. Run the same script
-    again after it was killed, and `fit` goes on from the newest backup and ends
-    with the result that it would have had: bit for bit on a CPU, with op
-    determinism switched on (docs/reliability.md says what holds elsewhere).
+    again after it was killed, or call `fit` again after it was interrupted, and
+    it goes on from the newest backup and ends with the result that it would
+    have had: bit for bit on a CPU, with op determinism switched on
+    (docs/reliability.md says what holds elsewhere).
 
     A backup is whole or absent: it is written beside its name, synced to the
     disk, and renamed. It carries a checksum; a damaged one is passed over with

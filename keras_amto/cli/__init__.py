@@ -48,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if os.environ.get("KERAS_AMTO_DEBUG"):
             raise
         line = " ".join(str(error).split())
-        print(f"keras_amto {options.command}: {line}", file=sys.stderr)
+        print(f"keras-amto {options.command}: {line}", file=sys.stderr)
         return 1
     return 0
 
@@ -62,7 +62,7 @@ class _Parser(argparse.ArgumentParser):
 
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(
-        prog="keras_amto",
+        prog="keras-amto",
         description="AMTO for Keras. Zhang, Qin, Pan, Sellis, IJCNN 2020.",
         epilog="KERAS_AMTO_DEBUG=1 shows where an error comes from.",
     )

@@ -20,8 +20,8 @@ _ARMS = "\n".join(f"  {name:<20}{arm.text}" for name, arm in ARMS.items())
 
 EXAMPLES = f"""\
 examples:
-  keras_amto compare --output results/digits --seeds 20
-  keras_amto compare --output results/fashion --data fashion_mnist.npz \\
+  keras-amto compare --output results/digits --seeds 20
+  keras-amto compare --output results/fashion --data fashion_mnist.npz \\
       --network cnn --train-size 2000
 
 Every arm gets the same seeds, gross sets and starting weights, and is tested on
@@ -29,7 +29,7 @@ everything that was not in the gross set. Run again after an interruption, the
 command continues where it was. The output directory gets:
   report.md       tables with t intervals and p-values, and pictures
   runs.csv        every run; runs.json likewise
-  amto-seed_0/    and others: for `keras_amto report`
+  amto-seed_0/    and others: for `keras-amto report`
 
 arms:
 {_ARMS}
@@ -67,7 +67,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="default: all")  # fmt: skip
     for name, default, says in (
         ("--train-size", 1000, "samples of a gross set"),
-        ("--seeds", 3, "how many, or a list such as 3,4,5; a verdict needs "
+        ("--seeds", 6, "how many, or a list such as 3,4,5; a verdict needs "
          "six"),
         ("--steps", 900, "training steps of each network"),
         ("--num-tasks", 4, "M"),
@@ -177,7 +177,7 @@ def _check(command: list[str]) -> None:
     )
     if process.returncode:
         *before, last = process.stderr.splitlines() or [""]
-        told, mark, message = last.partition("keras_amto compare: ")
+        told, mark, message = last.partition("keras-amto compare: ")
         if told or not mark:  # no mistake of the user's
             print(*before, sep="\n", file=sys.stderr)
         raise RuntimeError(message or last)

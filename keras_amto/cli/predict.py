@@ -8,8 +8,8 @@ HELP = "Classify images with the network of a run."
 
 EXAMPLES = """\
 examples:
-  keras_amto predict runs/photos cat.jpg dog.jpg
-  keras_amto predict runs/photos new_photos --json > classes.json
+  keras-amto predict runs/photos cat.jpg dog.jpg
+  keras-amto predict runs/photos new_photos --json > classes.json
 
 Prints the most likely classes of each image and their probabilities.
 """

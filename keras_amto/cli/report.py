@@ -7,8 +7,8 @@ HELP = "Write one self-contained HTML page about a run, with pictures."
 
 EXAMPLES = """\
 examples:
-  keras_amto report runs/photos
-  keras_amto report --watch runs/photos
+  keras-amto report runs/photos
+  keras-amto report --watch runs/photos
 
 The page says who won and where it came from. What is missing in the directory
 is left out. Opening the page fetches nothing.

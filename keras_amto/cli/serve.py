@@ -6,7 +6,7 @@ HELP = "Let a controller train on the devices of this machine."
 
 EXAMPLES = """\
 example, on each machine but that of the script:
-  keras_amto serve --address machine-2:2222
+  keras-amto serve --address machine-2:2222
 
 and in the script, on the controller:
   cluster = keras_amto.distribution.connect(["machine-2:2222"])

@@ -19,15 +19,15 @@ HELP = "Train a network on images with AMTO, and save the winner."
 
 EXAMPLES = """\
 examples:
-  keras_amto train photos
-  keras_amto train photos --method full --time-limit 2h
-  keras_amto train photos --model mobilenet_v2 --weights imagenet \\
+  keras-amto train photos
+  keras-amto train photos --method full --time-limit 2h
+  keras-amto train photos --model mobilenet_v2 --weights imagenet \\
       --output runs/photos
-  keras_amto train rsscn7 --data-dir RSSCN7 --model squeezenet \\
+  keras-amto train rsscn7 --data-dir RSSCN7 --model squeezenet \\
       --weights squeezenet_notop.h5 --preset paper --output runs/paper
-  keras_amto train photos --model runs/photos/winner.keras \\
+  keras-amto train photos --model runs/photos/winner.keras \\
       --learning-rate 1e-4 --max-steps 200 --output runs/photos_2
-  keras_amto train photos --plan
+  keras-amto train photos --plan
 
 A random fifth of a folder's images is kept for the test. For a folder, what is
 not given is decided by how many images each class has and how large they are;
@@ -64,7 +64,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "them)")  # fmt: skip
     add("--weights", metavar="PATH",
         help="ImageNet weights without the top, or imagenet to let Keras "
-        "download them (default: random ones)")  # fmt: skip
+        "download them (default: random ones, unless --model is left "
+        "out)")  # fmt: skip
     add("--image-size", type=int, metavar="PIXELS",
         help="a side (default: by the images of a folder, at most 224; or "
         "what a .keras file takes)")  # fmt: skip

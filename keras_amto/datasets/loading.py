@@ -83,7 +83,8 @@ def _prepared_builder(name: str, data_dir: str | None) -> Any:
     except ImportError as error:
         raise ImportError(
             f"The data set {name!r} is loaded by tensorflow-datasets, which "
-            "is not installed. Install it: pip install keras-amto[datasets]."
+            "is not installed. Install it: pip install tensorflow-datasets "
+            "importlib_resources."
         ) from error
     if name == "rsscn7":
         from keras_amto.datasets.rsscn7 import prepared_builder

@@ -169,7 +169,8 @@ def connect(
             `None`, what the environment variable `TF_CONFIG` says. With a
             resolver, where the same script starts on every machine, this
             function returns in the controller (the first task of the job
-            `chief`, or else of `worker`) and serves for ever in the others.
+            `chief`, or else of `worker`) and serves in the others until it is
+            stopped.
         use_controller: Boolean, whether the devices of this machine train, too.
             Defaults to `True`.
         keep_copies: Boolean. Where a machine is lost, its tasks move to those

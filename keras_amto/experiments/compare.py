@@ -37,8 +37,8 @@ def compare(
     train_size: int | None = None,
     test_data: tuple[Any, Any] | None = None,
     arms: Sequence[str] = tuple(ARMS),
-    seeds: int | Sequence[int] = 5,
-    steps: int = 1000,
+    seeds: int | Sequence[int] = 6,
+    steps: int = 900,
     num_tasks: int = 4,
     transfer_interval: int = 50,
     batch_size: int = 64,
@@ -52,10 +52,11 @@ def compare(
     """Compares AMTO with other ways to spend the same data and the same time.
 
     For each seed a gross training set is drawn; the rest is the test set. All
-    arms get the same sets, start from the same weights, and train each network
-    for the same number of steps. Nothing is selected on the test set.
+    arms get the same sets and start from the same weights. Each network makes
+    `steps` steps, but in `full_long` (2M times as many) and in `full_batch`
+    (batches 2M times as large). Nothing is selected on the test set.
 
-    `python -m keras_amto compare --help` has a line on each arm.
+    `keras-amto compare --help` has a line on each arm.
 
     Each result is written to `output` as soon as it is known. Called again with
     the same settings, a comparison continues where it was interrupted; arms and
@@ -77,8 +78,8 @@ def compare(
             gross set.
         arms: Names of arms. Defaults to all.
         seeds: Integer, how many from 0 on, or a list of them; below six there
-            is no verdict. Defaults to `5`.
-        steps: Integer, training steps of each network. Defaults to `1000`.
+            is no verdict. Defaults to `6`.
+        steps: Integer, training steps of each network. Defaults to `900`.
         num_tasks: Integer, M. Defaults to `4`.
         transfer_interval: Integer, c, in steps: validations are as frequent.
             Defaults to `50`.

@@ -35,22 +35,24 @@ class RunSettings:
         "amto, or full: one network on everything but the test images, which "
         "docs/results.md finds hard to beat",
     )
-    num_tasks: int = _setting(4, "M; 1 is the conventional way")
-    transfer_interval: int = _setting(100, "c, in steps")
-    batch_size: int = _setting(32, "images of a step")
+    num_tasks: int = _setting(4, "tasks, M; 1 trains one network on one split")
+    transfer_interval: int = _setting(100, "steps between two transfers, c")
+    batch_size: int = _setting(32, "images in a batch")
     max_steps: int = _setting(
         1000, "steps of each network, unless patience ends before"
     )
     optimizer: str = _setting(
         "sgd", "sgd (with Nesterov momentum), or another Keras optimizer"
     )
-    learning_rate: float = _setting(1e-3, "at the beginning")
-    momentum: float = _setting(0.9, "of sgd")
+    learning_rate: float = _setting(1e-3, "initial learning rate")
+    momentum: float = _setting(0.9, "momentum of sgd")
     drop_at: tuple[int, ...] = _setting(
         (), "steps after which the learning rate drops; no step: never"
     )
     drop_by: float = _setting(0.1, "the factor of a drop")
-    validation_split: float = _setting(0.1, "share of a task's validation set")
+    validation_split: float = _setting(
+        0.1, "share of the images that validates a task"
+    )
     holdout_split: float = _setting(
         0.0, "share of a clean set that selects the winner"
     )
@@ -75,10 +77,12 @@ class RunSettings:
     time_limit: float | None = _setting(
         None, "seconds that training may take, such as 90, 30m or 2h"
     )
-    stop_when: str = _setting("any", "how many tasks are out of patience")
+    stop_when: str = _setting(
+        "any", "which tasks must run out of patience: any, all or first, task 0"
+    )
     flip: bool = _setting(False, "flip training images horizontally at random")
     seed: int = _setting(
-        0, "of the test set, the splits, the batches and the top"
+        0, "seed of the test set, splits, batches and the new classifier"
     )
     memory_limit: int = _setting(
         MEMORY_LIMIT,

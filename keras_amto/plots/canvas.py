@@ -45,7 +45,7 @@ def _pyplot() -> Any:
     except ImportError as error:
         raise ImportError(
             "Pictures need matplotlib. Received: no such module. "
-            "Expected: `pip install keras-amto[plots]`."
+            "Expected: `pip install matplotlib`."
         ) from error
     return matplotlib.pyplot
 

@@ -82,7 +82,7 @@ def test_both_spellings_are_scripts_that_lead_to_the_command():
 @pytest.mark.parametrize("arguments", [[], *([name] for name in COMMANDS)])
 def test_help_imports_nothing_heavy(command, arguments):
     imported, printed = imported_by(*command, *arguments, "--help")
-    assert " ".join(["usage: keras_amto", *arguments]) in printed
+    assert " ".join(["usage: keras-amto", *arguments]) in printed
     assert "argparse" in imported
     assert not imported & HEAVY
 
@@ -90,7 +90,7 @@ def test_help_imports_nothing_heavy(command, arguments):
 def test_a_wrong_option_is_refused_without_importing_anything_heavy(command):
     process = run("-X", "importtime", *command, "train", "--dat")
     assert process.returncode == 2
-    assert "keras_amto train: " in process.stderr
+    assert "keras-amto train: " in process.stderr
     assert "| keras\n" not in process.stderr
 
 

@@ -646,7 +646,7 @@ def test_a_data_set_that_cannot_be_downloaded_is_one_line(
     assert main(command) == 1
     error = capsys.readouterr().err
     assert "'uc_merced' cannot be downloaded: Failed to get" in error
-    assert error.splitlines()[-1].startswith("keras_amto train: ")
+    assert error.splitlines()[-1].startswith("keras-amto train: ")
 
 
 def test_help_reads_well(capsys):
