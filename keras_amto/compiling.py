@@ -4,6 +4,7 @@ Keras notices most mistakes only in the first training step, when AMTO has
 already discarded what it had compiled before.
 """
 
+import inspect
 import math
 import numbers
 from collections.abc import Callable
@@ -24,6 +25,19 @@ _METRICS = (
     "a list or dict of names of Keras metrics, functions of (y_true, y_pred), "
     "or keras.metrics.Metric"
 )
+
+
+def check_network_compiles(network: keras.Model, given: Any) -> None:
+    """Raises where a network's own `compile` cannot be called as Keras'."""
+    try:
+        inspect.signature(network.compile).bind(**given)
+    except TypeError as error:
+        raise ValueError(
+            f"The model {network.name!r} has a `compile` of its own with other "
+            f"arguments: {error}. Received: {type(network).compile!r}. "
+            "Expected: the arguments of `keras.Model.compile`; give what else "
+            "it needs to the constructor."
+        ) from error
 
 
 def check_loss(loss: Any) -> None:

@@ -24,6 +24,7 @@ from keras_amto.choices import MEMORY_LIMIT
 from keras_amto.compiling import check_loss
 from keras_amto.compiling import check_loss_weights
 from keras_amto.compiling import check_metrics
+from keras_amto.compiling import check_network_compiles
 from keras_amto.distribution import Placement
 from keras_amto.distribution import outside_scope
 from keras_amto.distribution import placement_under
@@ -365,7 +366,9 @@ class AMTOModel(keras.Model):
 
         Args:
             optimizer: As in Keras, like all other arguments. A
-                `keras.optimizers.MultiOptimizer` is refused.
+                `keras.optimizers.MultiOptimizer` is refused. On TensorFlow
+                `jit_compile="auto"` means no XLA, on a GPU either, as it does
+                in Keras under a strategy.
 
         Raises:
             TypeError: if an argument is of the wrong type.
@@ -405,6 +408,7 @@ class AMTOModel(keras.Model):
             jit_compile=jit_compile,
             auto_scale_loss=auto_scale_loss,
         )
+        check_network_compiles(carried.network, args)
         copies = clone_compile_args(args)  # which refuses what has none
         super().compile(steps_per_execution=steps_per_execution, **args)
         args["optimizer"] = self.optimizer  # with loss scaling, where needed

@@ -564,6 +564,20 @@ def test_an_interrupted_fit_answers_with_the_network_it_has_come_to():
     assert len(model.weights) == len(mlp().weights)
 
 
+def test_an_error_as_training_ends_takes_no_answer_away():
+    def fail(logs):
+        raise OSError("the upload failed")
+
+    model = compiled(keras_amto.AMTOModel(mlp(), 2, 5, seed=0))
+    answer = keras_amto.AMTOCallback(answer="ensemble")
+    failing = keras.callbacks.LambdaCallback(on_train_end=fail)
+    with pytest.raises(OSError, match="the upload failed"):
+        model.fit(x, y, verbose=0, callbacks=[answer, failing])
+    for name in ("winner", "average", "ensemble"):
+        assert model.get_answer(name) is not None
+    assert len(model.weights) > len(mlp().weights)
+
+
 def test_compiling_again_compiles_the_network_and_the_ensemble():
     model = trained("ensemble")
     expected = model.predict(x, verbose=0)

@@ -174,6 +174,14 @@ def test_a_metric_of_which_lower_is_better_cannot_select(name):
     assert_helpful(raised)
 
 
+def test_an_accuracy_may_have_any_name_before_it():
+    named = keras.metrics.SparseCategoricalAccuracy("error_type_accuracy")
+    model = compiled(keras_amto.AMTOModel(mlp(), 2, seed=0), metrics=[named])
+    callback = keras_amto.AMTOCallback(selection_metric=named.name)
+    model.fit(x, y, verbose=0, callbacks=[callback])
+    assert model.finalists.metric == named.name
+
+
 class Above(keras.metrics.Metric):
     """A metric whose configuration leaves out its threshold."""
 

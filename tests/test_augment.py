@@ -125,6 +125,20 @@ def test_draws_that_no_seed_decides_are_refused(augment, engine):
         fit(augment, engine=engine)
 
 
+def test_a_layer_that_was_adapted_does_what_it_has_learned():
+    x, y = digit_images(60, 8)
+    data, _ = read_data(x, y)
+    norm = keras.layers.Normalization()
+    norm.adapt(x)
+    for layer in (norm, keras.Sequential([keras.Input((8, 8, 3)), norm])):
+        augmented = Augmentation(layer, data.sample(4))(x[:4])
+        np.testing.assert_allclose(
+            keras.ops.convert_to_numpy(augmented),
+            keras.ops.convert_to_numpy(layer(x[:4])),
+            rtol=1e-6,
+        )
+
+
 @pytest.mark.parametrize("engine", ENGINES)
 def test_a_function_that_draws_nothing_needs_no_seed(engine):
     first = fit(brighter, engine=engine).ledger[0]

@@ -8,6 +8,8 @@ import pytest
 
 import keras_amto
 from keras_amto.engines import lookups
+from keras_amto.engines.cloning import clone_network
+from keras_amto.tasks import IndexedData
 from tests.conftest import needs_tensorflow
 from tests.data import digit_images
 from tests.data import digits
@@ -223,6 +225,22 @@ def test_mixed_precision(tmp_path, policy):
     assert_saved_equals(amto, x, tmp_path / "m.keras")
 
 
+def test_weights_of_bfloat16_are_trained():
+    network = keras.Sequential(
+        [
+            keras.Input((64,)),
+            keras.layers.Dense(8, "relu", dtype="bfloat16"),
+            keras.layers.Dense(10, "softmax"),
+        ]
+    )
+    before = [w.copy() for w in network.get_weights()]
+    amto = one_round(network, *digits(40))
+    assert any(
+        (new != old).any()
+        for new, old in zip(amto.get_weights(), before, strict=True)
+    )
+
+
 def test_augmentation_inside_the_model_and_images_of_bytes(tmp_path):
     network = keras.Sequential(
         [
@@ -250,6 +268,22 @@ def test_a_model_that_is_not_built_is_built_from_the_data(tmp_path):
     assert_export_equals(amto, x, tmp_path / "served")
 
 
+class Distiller(keras.Model):
+    """Compiles with arguments of its own, as one of Keras' guides does."""
+
+    def compile(self, optimizer, student_loss, **kwargs):
+        super().compile(optimizer, **kwargs)
+
+
+def test_a_network_that_compiles_otherwise_is_refused_and_nothing_changes():
+    inputs = keras.Input((64,))
+    network = Distiller(inputs, keras.layers.Dense(10)(inputs))
+    amto = keras_amto.AMTOModel(network, 2, 3, seed=0)
+    with pytest.raises(ValueError, match=r"a `compile` of its own.*Received"):
+        compiled(amto)
+    assert not amto.compiled
+
+
 class Denoiser(keras.Model):
     """Learns its inputs: it makes its targets itself."""
 
@@ -271,6 +305,117 @@ def test_metrics_are_those_of_the_targets_that_a_step_makes():
     with pytest.warns(UserWarning, match="no accuracy"):
         amto.fit(x, batch_size=8, verbose=0)
     assert len(network.evaluate(x, verbose=0)) == 2
+
+
+@keras.saving.register_keras_serializable("tests")
+class Block(keras.layers.Layer):
+    """A layer that holds one, as those of ConvNeXt and of transformers do."""
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.norm = keras.layers.BatchNormalization()
+
+    def call(self, inputs, training=False):
+        return self.norm(inputs, training=training)
+
+
+def with_block():
+    return keras.Sequential(
+        [keras.Input((64,)), Block(), keras.layers.Dense(10, "softmax")]
+    )
+
+
+def test_a_layer_that_is_frozen_in_a_layer_stays_frozen():
+    network = with_block()
+    network.layers[0].norm.trainable = False
+    amto = one_round(network, *digits(40))
+    (mean,) = (
+        v for v in amto.best_model.weights if v.path.endswith("moving_mean")
+    )
+    np.testing.assert_array_equal(mean, np.zeros(64))
+
+
+def test_variables_are_regularised_as_they_are_now():
+    network = keras.Sequential(
+        [
+            keras.Input((64,)),
+            keras.layers.Dense(8),
+            keras.layers.Dense(10, "softmax"),
+        ]
+    )
+    first, second = network.layers
+    first.kernel.regularizer = keras.regularizers.L2(0.1)
+    second.kernel_regularizer = keras.regularizers.L2(0.1)  # without effect
+    second.kernel.constraint = keras.constraints.NonNeg()
+    second.kernel.assign(keras.ops.absolute(second.kernel))
+    x, y = digits(40)
+    clone = clone_network(network, None, IndexedData(x, y))
+    np.testing.assert_allclose(sum(clone.losses), sum(network.losses))
+    assert len(clone.losses) == 1
+    amto = one_round(network, x, y)
+    kernel = amto.best_model.layers[1].kernel
+    assert np.min(keras.ops.convert_to_numpy(kernel)) >= 0
+
+
+class Wanders(keras.layers.Layer):
+    """Draws and counts by TensorFlow alone, where Keras sees nothing."""
+
+    def __init__(self, how, **kwargs):
+        super().__init__(**kwargs)
+        self.how = how
+
+    def call(self, inputs):
+        return inputs + self.how(keras.ops.shape(inputs))
+
+
+def drawn_by_tensorflow():
+    import tensorflow as tf
+
+    return tf.random.normal
+
+
+def drawn_without_a_seed():
+    return keras.random.normal
+
+
+def counted():
+    import tensorflow as tf
+
+    calls = tf.Variable(0.0)
+    return lambda shape: calls.assign_add(1.0)
+
+
+def read_only():
+    import tensorflow as tf
+
+    scale = tf.Variable(1.0)
+    return lambda shape: scale
+
+
+@pytest.mark.parametrize(
+    ("make", "warns"),
+    [
+        (drawn_by_tensorflow, True),
+        (drawn_without_a_seed, True),
+        (counted, True),
+        (read_only, False),
+    ],
+)
+def test_numbers_that_are_not_the_runs_are_a_warning(make, warns):
+    how = make()
+
+    def network():
+        return keras.Sequential(
+            [keras.Input((64,)), Wanders(how), keras.layers.Dense(10)]
+        )
+
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    x, y = digits(40)
+    if not warns:
+        one_round(network, x, y, loss=loss)
+        return
+    with pytest.warns(UserWarning, match=r"not its own.*operations \['"):
+        one_round(network, x, y, loss=loss)
 
 
 class BuiltInName(keras.Model):

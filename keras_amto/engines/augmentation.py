@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from keras_amto.arguments import wrong_type
+from keras_amto.engines.building import nested_layers
 from keras_amto.engines.errors import explained
 from keras_amto.engines.variables import assign
 from keras_amto.engines.variables import difference
@@ -120,7 +121,14 @@ def _clone(layer: keras.Layer) -> keras.Layer:
     if layer.weights:
         if not clone.built:
             clone.build_from_config(layer.get_build_config())
-        clone.set_weights(layer.get_weights())
+        # As layers load their weights from a file: `set_weights` knows nothing
+        # of what some make of them, as an adapted `Normalization` does.
+        layers = zip(nested_layers(layer), nested_layers(clone), strict=True)
+        for one, other in layers:
+            values: dict[str, Any] = {}
+            one.save_own_variables(values)
+            if values:
+                other.load_own_variables(values)
     return clone
 
 

@@ -23,7 +23,7 @@ def build_network(model: keras.Model, sample: Any) -> None:
     Raises:
         ValueError: if the model cannot be called on the data.
     """
-    if all(layer.built for layer in nested_layers(model)):
+    if all(layer.built for layer in _layers_of_models(model)):
         return
     shapes = keras.tree.map_structure(np.shape, sample.x)
     with explained(
@@ -104,11 +104,29 @@ def unchanged(model: keras.Model) -> Iterator[None]:
             variable.assign(value)
 
 
-def nested_layers(layer: Any) -> Iterator[keras.Layer]:
-    """Yields a layer or model and all layers in it, outer ones first."""
+def nested_layers(
+    layer: keras.Layer, outer: tuple[keras.Layer, ...] = ()
+) -> Iterator[keras.Layer]:
+    """Yields a layer or model and all layers in it, outer ones first.
+
+    `outer` are the layers that it lies in, one of which it may know.
+    """
     yield layer
-    for inner in getattr(layer, "layers", ()):
-        yield from nested_layers(inner)
+    if isinstance(layer, keras.Model):
+        inner = layer.layers
+    else:  # which has no such property, but holds layers as a model does
+        inner = keras.Model.layers.fget(layer)
+    for each in inner:
+        if not any(each is known for known in (*outer, layer)):
+            yield from nested_layers(each, (*outer, layer))
+
+
+def _layers_of_models(layer: Any) -> Iterator[keras.Layer]:
+    """The same without layers in layers, which may never be called."""
+    yield layer
+    if isinstance(layer, keras.Model):
+        for inner in layer.layers:
+            yield from _layers_of_models(inner)
 
 
 def steps_eagerly(

@@ -54,6 +54,7 @@ def clone_network(
         difference = _different_network(prototype, clone)
         if difference is None:
             _copy_trainable(prototype, clone)
+            _copy_treatment(prototype, clone)
             _copy_state(prototype, clone)
             difference = _different_answers(prototype, clone, sample)
     if difference is not None:
@@ -89,6 +90,15 @@ def _copy_trainable(prototype: keras.Model, clone: keras.Model) -> None:
     for one, other in (*layers, *variables):
         if other.trainable != one.trainable:
             other.trainable = one.trainable
+
+
+def _copy_treatment(prototype: keras.Model, clone: keras.Model) -> None:
+    """Gives variables the regularizers and constraints that they have now.
+
+    Those of a layer's configuration are what the layer was made with.
+    """
+    for one, other in zip(prototype.weights, clone.weights, strict=True):
+        other.regularizer, other.constraint = one.regularizer, one.constraint
 
 
 def _copy_state(prototype: keras.Model, clone: keras.Model) -> None:

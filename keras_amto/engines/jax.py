@@ -290,7 +290,7 @@ def _each(logs: Any, count: int) -> list[Logs]:
     """The logs of single rows, from stacked ones."""
     arrays = jax.device_get(logs)
     return [
-        as_logs({name: array[i] for name, array in arrays.items()})
+        as_logs(jax.tree.map(lambda array, i=i: array[i], arrays))
         for i in range(count)
     ]
 

@@ -19,13 +19,15 @@ Positions = npt.NDArray[np.int32]
 
 _BYTES = 8 * 2**20  # of the batches that are gathered at a time, or one
 _STEPS = 256  # at most
+_MOST_ON_ACCELERATOR = 2**30  # bytes of a set that lies there
 
 
 class Feed:
     """Makes batches for rows.
 
     A set in memory lies on the devices, once, and batches are gathered there;
-    of one on disk the samples of some batches are sent. A set is forgotten with
+    of one on disk, or of one that would take much of an accelerator's memory,
+    the samples of some batches are sent. A set is forgotten with
     its owner. One feed serves all rows that lie on the same devices.
 
     Batches are valid until the next ones are made: these take their memory.
@@ -56,7 +58,8 @@ class Feed:
                 are fewer steps than `limit`, what follows is of no use.
             limit: Integer. The shape decides what is compiled.
         """
-        if not data.is_in_memory:
+        is_large = data.num_bytes > _MOST_ON_ACCELERATOR
+        if not data.is_in_memory or (is_large and rows.is_on_accelerator):
             return _read(data, positions, limit)
         if data not in self._there:
             self._there[data] = rows.put(data.arrays)

@@ -41,6 +41,11 @@ class Rows:
         self._stack = jax.jit(_stack if self.has_axis else _copy)
         self._unstack = jax.jit(_unstack)
 
+    @property
+    def is_on_accelerator(self) -> bool:
+        """Whether they lie in a memory of a device's own."""
+        return self._devices[0].platform != "cpu"
+
     def stack(self, rows: Sequence[Any], donates: bool = False) -> Any:
         """Stacks rows, at most `size`; where there are fewer, the last again.
 

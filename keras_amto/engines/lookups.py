@@ -19,7 +19,10 @@ _KINDS = (
 
 def lookups(layer: Any) -> list[keras.Layer]:
     """Returns the lookup layers of a model, those of nested ones too."""
-    return [each for each in nested_layers(layer) if isinstance(each, _KINDS)]
+    found = [each for each in nested_layers(layer) if isinstance(each, _KINDS)]
+    # Some hold another one, which is filled with them.
+    parts = {id(each) for one in found for each in [*nested_layers(one)][1:]}
+    return [each for each in found if id(each) not in parts]
 
 
 def clone_sharing_lookups(model: keras.Model) -> keras.Model:

@@ -2,6 +2,7 @@
 
 import threading
 import time
+import warnings
 import weakref
 from collections.abc import Callable
 from typing import Any
@@ -16,6 +17,14 @@ from keras_amto.tasks import BatchWindow
 from keras_amto.tasks import IndexedData
 from keras_amto.tasks import lies_ready
 
+#: Operations of `tf.random` that draw from a state that is no variable.
+_STATEFUL_DRAWS = frozenset(
+    {
+        "Multinomial", "ParameterizedTruncatedNormal", "RandomGamma",
+        "RandomPoissonV2", "RandomShuffle", "RandomStandardNormal",
+        "RandomUniform", "RandomUniformInt", "TruncatedNormal",
+    }
+)  # fmt: skip
 _SECONDS_PER_CALL = 0.5  # so that a progress bar moves at least once a second
 
 
@@ -33,9 +42,6 @@ class DataTensors:
         ] = weakref.WeakKeyDictionary()
         # Devices of one machine ask at the same time.
         self._lock = threading.Lock()
-
-    def __len__(self) -> int:
-        return len(self._tensors)
 
     def tensors(self, data: IndexedData, places: Any) -> Any:
         """Returns the arrays of a set as tensors, each in its place."""
@@ -213,10 +219,47 @@ def trace_step(kind: str, model: keras.Model, specs: Any, seen: Any) -> Any:
         logs = model.distribute_strategy.run(method, args=(batch,))
         return keras.tree.map_structure(tf.convert_to_tensor, logs)
 
-    # Autograph is off and XLA as compiled, as in Keras' own step function.
-    return tf.function(
+    # Autograph is off, as in Keras' own step function. Under a strategy, such
+    # as that of a worker, Keras takes jit_compile="auto" for no XLA.
+    traced = tf.function(
         step, autograph=False, jit_compile=model.jit_compile
     ).get_concrete_function(specs)
+    _warn_of_foreign_state(traced.graph, model, seen)
+    return traced
+
+
+def _warn_of_foreign_state(graph: Any, model: keras.Model, seen: Any) -> None:
+    """Warns where a step draws or changes what is no part of a replica."""
+    optimizers = [model.optimizer]
+    while hasattr(optimizers[-1], "inner_optimizer"):
+        optimizers.append(optimizers[-1].inner_optimizer)
+    own = [
+        seen,
+        *(v.value for v in (*model.variables, *model.metrics_variables)),
+    ]
+    own += [v.value for each in optimizers for v in each.variables]
+    handles = {id(variable.handle) for variable in own}
+    # What is only read, such as the weight of a loss, leaves nothing behind.
+    changed = [
+        inner.op.name
+        for outer, inner in graph.captures
+        if outer.dtype == tf.resource
+        and id(outer) not in handles
+        and any(op.type.startswith("Assign") for op in inner.consumers())
+    ]
+    drawn = [
+        op.name for op in graph.get_operations() if op.type in _STATEFUL_DRAWS
+    ]
+    if changed or drawn:
+        warnings.warn(
+            f"The steps of the model {model.name!r} draw random numbers or "
+            "change variables that are not its own. So master and shadow "
+            "differ in more than their weights, and a run cannot continue "
+            f"exactly. Received: the operations {(changed + drawn)[:5]}. "
+            "Expected: numbers drawn from a keras.random.SeedGenerator of a "
+            "layer, and variables made by `add_weight`.",
+            stacklevel=2,
+        )
 
 
 def any_length(tensor: Any) -> tf.TensorSpec:

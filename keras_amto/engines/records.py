@@ -110,9 +110,20 @@ def join_trained(parts: Sequence[Trained]) -> Trained:
 
 
 def as_logs(values: Mapping[str, Any]) -> Logs:
-    """Makes floats of single numbers, and arrays of all else."""
-    arrays = {k: keras.ops.convert_to_numpy(v) for k, v in values.items()}
-    return {k: float(v) if v.ndim == 0 else v for k, v in arrays.items()}
+    """Makes floats of single numbers, and arrays of all else.
+
+    A metric may give several values by name, as Keras' compiled metrics do in a
+    `train_step` that returns all results: they are logs of their own, as in
+    Keras.
+    """
+    logs: Logs = {}
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            logs |= as_logs(value)
+        else:
+            array = keras.ops.convert_to_numpy(value)
+            logs[name] = float(array) if array.ndim == 0 else array
+    return logs
 
 
 def mean_logs(logs: Sequence[Logs]) -> Logs:

@@ -21,6 +21,7 @@ from keras_amto.engines.compile_args import exclude_alike
 from keras_amto.engines.compile_args import replica_optimizer_variables
 from keras_amto.engines.errors import explained_misfit
 from keras_amto.engines.errors import explained_out_of_memory
+from keras_amto.engines.records import as_logs
 from keras_amto.engines.variables import difference
 
 
@@ -89,7 +90,7 @@ class WorkerFactory:
                 exclude_alike(optimizer, self.prototype, model)
                 model.optimizer.build(model.trainable_variables)
             with explained_misfit(sample, self.compile_args["loss"]):
-                names = list(evaluate_once(model, sample))
+                names = list(as_logs(evaluate_once(model, sample)))
         if "loss" not in names:
             raise ValueError(
                 "The model reports no loss, by which AMTO decides. "

@@ -79,8 +79,8 @@ def run_fit(
             _train_to_the_end(run, events)
             # What callbacks write from here on is set between two fits.
             carried.visible.remember()
-            events.callbacks.on_train_end(events.epoch_logs)
             carried.answers = events.answers or answers_before
+            events.callbacks.on_train_end(events.epoch_logs)
             if events.answers is not None and given.overrides_winner:
                 carried.visible.load(events.answers.network)
                 carried.visible.remember()

@@ -74,7 +74,7 @@ class VisibleNetwork:
 
     def _digests_now(self) -> tuple[bytes, ...]:
         return tuple(
-            hashlib.sha256(np.ascontiguousarray(to_numpy(v)).data).digest()
+            hashlib.sha256(to_numpy(v).tobytes()).digest()
             for v in self.network.weights
         )
 

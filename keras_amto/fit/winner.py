@@ -163,8 +163,9 @@ def selection_metric(requested: str, names: Sequence[str]) -> str | None:
     Where it finds nothing, there is a warning, and `None` for the loss.
     """
     name = "selection_metric"
-    if requested.endswith("loss") or any(
-        part in requested for part in _LOWER_IS_BETTER
+    if not requested.endswith("accuracy") and (
+        requested.endswith("loss")
+        or any(part in requested for part in _LOWER_IS_BETTER)
     ):
         raise wrong_value(
             name,

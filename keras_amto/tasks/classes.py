@@ -58,6 +58,13 @@ def weights_of_classes(y: Any, class_weight: Mapping[int, float]) -> Array:
             "Expected: one array of targets, or `sample_weight` instead."
         )
 
+    if y.dtype.kind not in "biuf":
+        raise ValueError(
+            "`class_weight` needs class indices. "
+            f"Received: y of type {y.dtype}. Expected: numbers; "
+            "keras.layers.StringLookup, say, turns class names into indices."
+        )
+
     def weigh(rows: Array) -> Array:
         labels = np.round(_classes(rows)).astype("int64")
         classes, positions = np.unique(labels, return_inverse=True)

@@ -51,6 +51,8 @@ def store(
         except StopIteration:
             break
         except Exception as error:
+            if _is_out_of_memory(error):
+                raise
             raise _damaged(source, samples, error) from error
         samples.add(batch)
         batch_size = batch_size or samples.size
@@ -181,6 +183,12 @@ class _Store:
             "`cache_dir`, or a larger `memory_limit`"
             + ("" if known else ". A dataset that never ends cannot be used"),
         )
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    # By its name: only TensorFlow has it, which not every backend imports.
+    name = type(error).__name__
+    return isinstance(error, MemoryError) or name == "ResourceExhaustedError"
 
 
 def _damaged(source: Source, samples: _Store, error: Exception) -> ValueError:

@@ -196,8 +196,27 @@ class OwnSteps(keras.Model):
         return super().train_step(*state, (self.brightness * x, *others))
 
 
+@keras.saving.register_keras_serializable(package="tests")
+class AllResults(OwnSteps):
+    """Reports compiled metrics under one name, as Keras' guides do."""
+
+    def train_step(self, *args):
+        return nested(super().train_step(*args))
+
+    def test_step(self, *args):
+        return nested(super().test_step(*args))
+
+
+def nested(returned):
+    """What a step returns, all logs but the loss in one."""
+    logs, *state = returned if isinstance(returned, tuple) else (returned,)
+    others = {k: v for k, v in logs.items() if k != "loss"}
+    logs = {"loss": logs["loss"], "compile_metrics": others}
+    return (logs, *state) if state else logs
+
+
 @fast
-@pytest.mark.parametrize("make", [mixed, OwnSteps])
+@pytest.mark.parametrize("make", [mixed, OwnSteps, AllResults])
 def test_the_engines_agree_on_networks_with_steps_of_their_own(fast, make):
     assert_equals_the_oracle(fast, make)
 

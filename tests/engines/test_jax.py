@@ -11,6 +11,8 @@ import pytest
 
 import keras_amto
 from keras_amto.engines import TrainingJob
+from keras_amto.engines import jax_feed
+from keras_amto.engines.jax_rows import Rows
 from keras_amto.engines.vectorizing import manner
 from keras_amto.tasks import TrainingBatches
 from keras_amto.tasks import read_data
@@ -92,6 +94,32 @@ def test_data_on_disk_train_to_the_same_bits(tmp_path):
         keras.utils.set_random_seed(0)
         model = make(memory_limit=limit, cache_dir=str(tmp_path))
         model.fit(data, epochs=2, verbose=0)
+        results.append(model)
+    one, other = results
+    assert one.ledger == other.ledger
+    for a, b in zip(one.get_weights(), other.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_what_is_too_large_for_an_accelerator_trains_to_the_same_bits(
+    monkeypatch,
+):
+    """A part of the CPU, taken for an accelerator with little memory."""
+    x, y = digits(100)
+    monkeypatch.setattr(Rows, "is_on_accelerator", True)
+    results = []
+    for limit in (2**30, 1):
+        monkeypatch.setattr(jax_feed, "_MOST_ON_ACCELERATOR", limit)
+        keras.utils.set_random_seed(0)
+        model = make()
+        kept = []
+        look = keras.callbacks.LambdaCallback(
+            on_epoch_end=lambda *_, model=model, kept=kept: kept.append(
+                len(crew(model)._all.feed._there)
+            )
+        )
+        model.fit(x, y, batch_size=16, epochs=2, verbose=0, callbacks=[look])
+        assert all(kept) == (limit > 1)
         results.append(model)
     one, other = results
     assert one.ledger == other.ledger
@@ -188,6 +216,18 @@ def test_evaluation_leaves_nothing_behind():
     assert alone[0]["loss"] == pytest.approx(first[0][0]["loss"], rel=1e-5)
 
 
+class Refuses(keras.layers.Layer):
+    """Holds a layer that JAX cannot compile."""
+
+    def __init__(self):
+        super().__init__()
+        self.dense = keras.layers.Dense(10, "softmax")
+        self.dense.supports_jit = False
+
+    def call(self, inputs):
+        return self.dense(inputs)
+
+
 def test_a_network_that_cannot_be_compiled_has_the_plain_engine():
     model = make()
     for arguments in (dict(run_eagerly=True), dict(jit_compile=False)):
@@ -195,6 +235,8 @@ def test_a_network_that_cannot_be_compiled_has_the_plain_engine():
         assert model._carried.engine_name == "portable"
     compiled(model)
     assert model._carried.engine_name == "jax"
+    inside = make(keras.Sequential([keras.Input((64,)), Refuses()]))
+    assert inside._carried.engine_name == "portable"
     model = keras_amto.AMTOModel(mlp(), 2, engine="jax")
     with pytest.raises(ValueError, match=r"engine='jax'[\s\S]*Received"):
         compiled(model, run_eagerly=True)

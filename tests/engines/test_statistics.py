@@ -35,6 +35,29 @@ def network(**kwargs):
     )
 
 
+@keras.saving.register_keras_serializable(package="tests")
+class InBlock(keras.layers.Layer):
+    """Batch normalisation in a layer, which is no model."""
+
+    def __init__(self, **kwargs):
+        super().__init__()
+        self.norm = keras.layers.BatchNormalization(momentum=0.7, **kwargs)
+        self.layers = 3  # a number of its own
+
+    def call(self, inputs, training=False):
+        return self.norm(inputs, training=training)
+
+
+def in_block(**kwargs):
+    return keras.Sequential(
+        [
+            keras.Input((64,)),
+            InBlock(**kwargs),
+            keras.layers.Dense(10, activation="softmax"),
+        ]
+    )
+
+
 def made(engine, model, loss="sparse_categorical_crossentropy"):
     arguments = dict(
         optimizer=keras.optimizers.SGD(),
@@ -65,10 +88,11 @@ def estimated(engine, model, data, batches, seed=0, loss=None):
 
 
 @ENGINES
-def test_they_are_means_over_batches_by_their_sizes(engine):
+@pytest.mark.parametrize("make", [network, in_block])
+def test_they_are_means_over_batches_by_their_sizes(engine, make):
     x, y = digits(50)
     weights = estimated(
-        engine, network(), IndexedData(x, y), in_order(np.arange(50), 20)
+        engine, make(), IndexedData(x, y), in_order(np.arange(50), 20)
     )
     parts = [x[:20], x[20:40], x[40:]]
     shares = np.array([0.4, 0.4, 0.2])[:, None]

@@ -395,6 +395,21 @@ def test_unusable_datasets_are_refused(source, message, limit):
     assert "Expected:" in str(raised.value)
 
 
+class TooLarge(Batches):
+    def __getitem__(self, index):
+        raise MemoryError("no room")
+
+
+def test_a_lack_of_memory_is_no_damage():
+    with pytest.raises(MemoryError, match="no room"):
+        read_data(TooLarge(x, y))
+
+
+def test_class_weights_of_text_are_refused():
+    with pytest.raises(ValueError, match=r"needs class indices.*Received"):
+        read_data(x, np.array(["cat"] * len(x)), class_weight={0: 2.0})
+
+
 def test_class_weights_are_refused_before_anything_is_read():
     source = Batches(x, y)
     with pytest.raises(TypeError, match="not a mapping"):
