@@ -22,14 +22,14 @@ import numpy.typing as npt
 Arrays = tuple[npt.NDArray[Any], ...]
 
 
-def merge(members: Sequence[Sequence[Any]], whole_from: int = 0) -> Arrays:
+def merge(members: Sequence[Sequence[Any]]) -> Arrays:
     r"""Returns the mean of several networks, array by array.
 
     $$\bar\theta = \frac{1}{n} \sum_{i=1}^{n} \theta_i$$
 
     Args:
-        members: Arrays of each network, in the same order.
-        whole_from: Integer, the network that whole numbers are taken from.
+        members: Arrays of each network, in the same order. Whole numbers are
+            those of the first.
 
     >>> [a.tolist() for a in merge([[np.array([1.0])], [np.array([2.0])]])]
     [[1.5]]
@@ -37,7 +37,7 @@ def merge(members: Sequence[Sequence[Any]], whole_from: int = 0) -> Arrays:
     return tuple(
         np.mean(values, axis=0, dtype=np.float64).astype(values[0].dtype)
         if _is_real(values[0])
-        else values[whole_from]
+        else values[0]
         for values in zip(*(map(np.asarray, m) for m in members), strict=True)
     )
 

@@ -5,7 +5,7 @@ import keras
 from keras_amto.distribution import Placement
 from keras_amto.engines.augmentation import check_augment as check_augment
 from keras_amto.engines.averaging import add_replicas as add_replicas
-from keras_amto.engines.averaging import is_finite as is_finite
+from keras_amto.engines.averaging import are_finite as are_finite
 from keras_amto.engines.averaging import merge_replicas as merge_replicas
 from keras_amto.engines.building import build_metrics as build_metrics
 from keras_amto.engines.building import build_network as build_network

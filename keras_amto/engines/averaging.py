@@ -1,6 +1,8 @@
 """Averages of replicas, wherever they lie, as replicas on this machine."""
 
+from collections.abc import Iterable
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -17,7 +19,7 @@ def merge_replicas(engine: Engine, replicas: Sequence[Replica]) -> Replica:
     diverged can be replaced and spoils no other: a mean would keep its NaN.
     """
     hosts = [engine.on_host(replica) for replica in replicas]
-    hosts = [host for host in hosts if is_finite(host)] or hosts
+    hosts = [h for h in hosts if are_finite(h.weights)] or hosts
     return Replica(
         merge([host.weights for host in hosts]),
         merge([host.optimizer for host in hosts]),
@@ -32,13 +34,13 @@ def add_replicas(
     Replicas that are not finite are left out.
     """
     hosts = [engine.on_host(replica) for replica in replicas]
-    members = [host.weights for host in hosts if is_finite(host)]
+    members = [h.weights for h in hosts if are_finite(h.weights)]
     return mean.add(members) if members else mean
 
 
-def is_finite(replica: Replica) -> bool:
-    """Returns whether no weight of a replica on the host is NaN or infinite."""
+def are_finite(values: Iterable[Any]) -> bool:
+    """Returns whether no number in arrays on the host is NaN or infinite."""
     return all(
-        np.isfinite(np.asarray(weight).astype(np.float64)).all()
-        for weight in replica.weights
+        np.isfinite(np.asarray(value).astype(np.float64)).all()
+        for value in values
     )

@@ -44,7 +44,7 @@ class Rows:
     @property
     def is_on_accelerator(self) -> bool:
         """Whether they lie in a memory of a device's own."""
-        return self._devices[0].platform != "cpu"
+        return bool(self._devices[0].platform != "cpu")
 
     def stack(self, rows: Sequence[Any], donates: bool = False) -> Any:
         """Stacks rows, at most `size`; where there are fewer, the last again.

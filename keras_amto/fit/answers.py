@@ -15,10 +15,10 @@ from keras_amto.engines import Engine
 from keras_amto.engines import EvaluationJob
 from keras_amto.engines import OnProgress
 from keras_amto.engines import Replica
+from keras_amto.engines import are_finite
 from keras_amto.engines import clone_compile_args
 from keras_amto.engines import clone_network
 from keras_amto.engines import default_seeds_from
-from keras_amto.engines import is_finite
 from keras_amto.engines import merge_replicas
 from keras_amto.ensembling import ensemble_of
 from keras_amto.fit.carried import Carried
@@ -159,7 +159,8 @@ def make_network(carried: Carried, replica: Replica) -> keras.Model:
 
 def _finite(candidates: tuple[Replica, ...]) -> tuple[Replica, ...]:
     """The candidates without those that would make every answer NaN."""
-    finite = tuple(filter(is_finite, candidates)) or candidates
+    finite = tuple(c for c in candidates if are_finite(c.weights))
+    finite = finite or candidates
     if len(finite) < len(candidates):
         warnings.warn(
             f"{len(candidates) - len(finite)} of {len(candidates)} candidates "

@@ -4,7 +4,6 @@ import dataclasses
 from typing import Any
 
 import keras
-import numpy as np
 
 from keras_amto.amto import Listener
 from keras_amto.amto import Problem
@@ -18,8 +17,8 @@ from keras_amto.callbacks.stock import states_of
 from keras_amto.engines import EvaluationJob
 from keras_amto.engines import Logs
 from keras_amto.engines import Replica
+from keras_amto.engines import are_finite
 from keras_amto.engines import current_learning_rate
-from keras_amto.engines import is_finite
 from keras_amto.engines import mean_logs
 from keras_amto.fit.answers import Answers
 from keras_amto.fit.answers import make_answers
@@ -282,7 +281,8 @@ class KerasEvents(Listener):
             champion = self.problem.engine.on_host(champion)
             # It has trained since it was chosen, and may have diverged.
             logs = run.validation_logs[run.champion]
-            if np.isfinite(logs[0]["loss"]) if logs else is_finite(champion):
+            known = [logs[0]["loss"]] if logs else champion.weights
+            if are_finite(known):
                 self.carried.visible.load(champion)
 
     def _round_callbacks(self) -> list[RoundCallback]:

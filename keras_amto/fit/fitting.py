@@ -30,7 +30,6 @@ from keras_amto.fit.progress import Progress
 from keras_amto.fit.recovery import Copies
 from keras_amto.fit.recovery import Watch
 from keras_amto.fit.recovery import log_change
-from keras_amto.fit.recovery import losses_explained
 from keras_amto.fit.recovery import on_machines_left
 from keras_amto.fit.refusals import refuse_data
 from keras_amto.fit.refusals import refuse_text
@@ -204,8 +203,11 @@ def _train_to_the_end(run: RunState, events: KerasEvents) -> None:
     while True:
         if events.keeper is not None:
             events.keeper.begin_ledger(run.records)
+        explained = contextlib.nullcontext()
+        if cluster is not None:
+            explained = cluster.losses_explained()
         try:
-            with losses_explained(cluster):
+            with explained:
                 _train(run, events)
             return
         except LostMachineError:
@@ -229,7 +231,7 @@ def _leave_tasks(run: RunState, events: KerasEvents) -> None:
     if cluster is not None:
         # A machine may be lost before the next `fit`, or just was.
         try:
-            with losses_explained(cluster):
+            with cluster.losses_explained():
                 carried.run = Copies().copy(carried.run)
         except LostMachineError:
             events.fall_back()

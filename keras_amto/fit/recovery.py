@@ -66,15 +66,6 @@ class Watch:
             thread.join()
 
 
-def losses_explained(cluster: Any) -> contextlib.AbstractContextManager[None]:
-    """Raises `LostMachineError` where a machine is lost, if there are any."""
-    if cluster is None:
-        return contextlib.nullcontext()
-    context: contextlib.AbstractContextManager[None]
-    context = cluster.losses_explained()
-    return context
-
-
 def on_machines_left(
     cluster: Any, carried: Carried, prepare: Callable[[], Result]
 ) -> Result:

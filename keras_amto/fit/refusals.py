@@ -11,6 +11,7 @@ from keras_amto.engines import Engine
 from keras_amto.engines import EvaluationJob
 from keras_amto.engines import Trained
 from keras_amto.engines import TrainingJob
+from keras_amto.engines import are_finite
 from keras_amto.engines import current_learning_rate
 from keras_amto.engines import explained_misfit
 from keras_amto.engines import is_loss_of_machine
@@ -148,7 +149,11 @@ def _refuse_non_finite(
         for name, position in data.non_finite.items():
             try:
                 outcomes = (step(m, data, [position]) for m in range(num_tasks))
-                is_spoiled = not any(map(_is_finite, outcomes))
+                is_spoiled = not any(
+                    are_finite([trained.logs["loss"], *weights, *optimizer])
+                    for trained in outcomes
+                    for weights, optimizer in trained.replicas[:1]
+                )
             except Exception as error:
                 if is_loss_of_machine(error):
                     raise
@@ -169,9 +174,3 @@ def _sets(plan: FitPlan) -> list[tuple[str, IndexedData]]:
     if plan.validation_data is not None:
         sets.append(("validation_data: ", plan.validation_data.data))
     return sets
-
-
-def _is_finite(trained: Trained) -> bool:
-    replica = trained.replicas[0]
-    values = (trained.logs["loss"], *replica.weights, *replica.optimizer)
-    return all(np.isfinite(np.asarray(v).astype(float)).all() for v in values)

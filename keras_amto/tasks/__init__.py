@@ -4,7 +4,6 @@ from keras_amto.tasks.arrays import lies_ready
 from keras_amto.tasks.batches import BatchWindow
 from keras_amto.tasks.batches import TrainingBatches
 from keras_amto.tasks.batches import in_order
-from keras_amto.tasks.classes import class_labels
 from keras_amto.tasks.indexed_data import EvaluationSet
 from keras_amto.tasks.indexed_data import IndexedData
 from keras_amto.tasks.indexed_data import evaluation_seed
@@ -25,7 +24,6 @@ __all__ = [
     "Task",
     "TrainingBatches",
     "check_splits",
-    "class_labels",
     "digest",
     "evaluation_seed",
     "in_order",

@@ -58,7 +58,6 @@ def test_the_mean_of_equal_networks_is_that_network(population):
 def test_whole_numbers_are_those_of_one_network():
     members = [[np.array(3), np.array([1.0])], [np.array(8), np.array([2.0])]]
     assert merge(members)[0] == 3
-    assert merge(members, whole_from=1)[0] == 8
     assert EMPTY_MEAN.add(members).arrays[0] == 8
     assert pull(members, 0.5)[1][0] == 8
 

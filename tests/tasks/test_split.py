@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from keras_amto.tasks import class_labels
 from keras_amto.tasks import split_tasks
+from keras_amto.tasks.classes import class_labels
 
 
 @given(
