@@ -759,7 +759,7 @@ def test_no_data_are_kept_after_fit():
     x, y = digits(150)
     model = compiled(amto())
     model.fit(x, y, verbose=0)
-    assert not model._carried.engine._data
+    assert not model._carried.engine._data._tensors
 
 
 def test_class_weights_count_in_training_alone_as_in_keras():

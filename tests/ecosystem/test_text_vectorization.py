@@ -13,7 +13,7 @@ def test_a_network_on_strings_trains_and_is_served_strings(
 ):
     import tensorflow as tf
 
-    names = run_example("Text, by Keras' own layers", tmp_path, monkeypatch)
+    names = run_example("Text, with Keras' own layers", tmp_path, monkeypatch)
     loss, accuracy = names.model.evaluate(
         tf.constant(names.texts), names.labels, verbose=0
     )

@@ -333,7 +333,7 @@ def test_a_port_that_is_taken_is_told_in_one_line(taken_port):
         text=True,
     )
     assert process.returncode == 1
-    (line,) = re.findall("^keras_amto serve.*", process.stderr, re.MULTILINE)
+    (line,) = re.findall("^keras-amto serve.*", process.stderr, re.MULTILINE)
     assert "Address already in use" in line
     assert f"localhost:{taken_port}" in line
     assert "Traceback" not in process.stderr
