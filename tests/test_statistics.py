@@ -119,7 +119,7 @@ def test_p_is_written_with_three_decimals():
 
 def test_without_scipy_the_remedy_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "scipy.stats", None)
-    with pytest.raises(ImportError, match=r"keras-amto\[compare\]"):
+    with pytest.raises(ImportError, match=r"pip install scipy"):
         statistics.import_scipy_stats()
-    with pytest.raises(ImportError, match=r"keras-amto\[compare\]"):
+    with pytest.raises(ImportError, match=r"pip install scipy"):
         of([1.0, 2.0])

@@ -27,7 +27,7 @@ def _without_matplotlib(monkeypatch):
 
 
 def test_drawing_without_matplotlib_says_how_to_get_it():
-    with pytest.raises(ImportError, match=r"pip install keras-amto\[plots\]"):
+    with pytest.raises(ImportError, match=r"pip install matplotlib"):
         plots.curves(runs.three_tasks())
 
 
