@@ -124,6 +124,11 @@ class Carried:
             reset_optimizer(optimizer, self.network.trainable_variables)
         self.visible.optimizer = optimizer
         self.compile_args = compile_args
+        if self.unfinished is not None:
+            # The rate is that of this call, which may be another one.
+            self.unfinished = Beginning(
+                self.unfinished.step, current_learning_rate(optimizer)
+            )
         self.scope = current_scope()
         self.engine = self.looks = None
 

@@ -135,6 +135,24 @@ def test_the_model_that_was_interrupted_continues_exactly(tmp_path):
     assert fit(tmp_path, model=model) == straight()
 
 
+def test_a_model_compiled_with_another_rate_since_is_refused(tmp_path):
+    model = training.make_model()
+    with pytest.raises(Killed):
+        fit(tmp_path, kill=KillAt(30), model=model)
+    for rate, outcome in ((0.02, "another `optimizer`"), (0.01, None)):
+        model.compile(
+            keras.optimizers.Adam(rate, use_ema=True, ema_momentum=0.9),
+            "sparse_categorical_crossentropy",
+            metrics=["accuracy"],
+            jit_compile=training.JIT_COMPILE,
+        )
+        if outcome is None:
+            assert fit(tmp_path, model=model) == straight()
+            continue
+        with pytest.raises(ValueError, match=outcome):
+            fit(tmp_path, model=model)
+
+
 def test_a_second_fit_that_was_interrupted_continues_exactly(tmp_path):
     def twice(kill):
         model = training.make_model()
