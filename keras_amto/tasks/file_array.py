@@ -43,6 +43,11 @@ class FileArray:
         """The number of axes."""
         return len(self.shape)
 
+    @property
+    def nbytes(self) -> int:
+        """The number of bytes of all rows."""
+        return len(self) * self._row_bytes
+
     def append(self, rows: npt.NDArray[Any]) -> None:
         """Writes rows behind the last one."""
         left = bytes_of(np.ascontiguousarray(rows))

@@ -168,6 +168,7 @@ def test_rows_of_a_file_are_those_of_an_array(tmp_path, dtype):
         file.append(array[start : start + 16])
     assert (file.shape, file.dtype) == (array.shape, array.dtype)
     assert (len(file), file.ndim) == (40, 3)
+    assert file.nbytes == array.nbytes
     for rows in (
         slice(None), slice(3, 7), slice(5, 5), slice(30, 99),
         np.array([4, 5, 6, 2, 39, 0, 1, 1]), np.zeros(0, int),
