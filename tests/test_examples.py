@@ -19,6 +19,7 @@ from benchmarks import data_on_disk
 from benchmarks import diversity
 from benchmarks import exactness
 from benchmarks import feeding
+from benchmarks import frozen_features
 from benchmarks import ladder
 from benchmarks import linear_prediction
 from benchmarks import networks
@@ -142,6 +143,27 @@ def test_the_papers_settings_are_those_of_all_networks():
     assert settings.flip
     with pytest.raises(SystemExit):
         reproduce_paper.main(["--small"])  # SqueezeNet has no download
+
+
+def test_frozen_features_are_classified_as_the_seeds_draw_them(
+    tmp_path, capsys
+):
+    images = write_tree(tmp_path / "images", {"a": 20, "b": 20}, side=32)
+    arguments = [
+        "--data", str(images), "--image-size", "32", "--train-size", "16",
+        "--network", "squeezenet", "--seeds",
+    ]  # fmt: skip
+    # A seed from 100 on is tested on eight images, another one on 16.
+    found = frozen_features.main([*arguments, "100", "0"])
+    assert [8 * found[0] % 1, 16 * found[1] % 1] == [0, 0]
+    assert "mean: " in capsys.readouterr().out
+
+    generator = np.random.default_rng(0)
+    labels = generator.integers(0, 3, 60)
+    features = 100 + np.eye(3)[labels] + generator.normal(0, 0.1, (60, 3))
+    assert frozen_features.accuracy(features, labels, 30, 1.0) == 1
+    labels[:30] = (labels[:30] + 1) % 3  # it is taught what is wrong
+    assert frozen_features.accuracy(features, labels, 30, 1.0) == 0
 
 
 def test_the_benchmark_prints_its_tables(capsys):
