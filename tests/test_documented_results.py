@@ -7,8 +7,10 @@ import pytest
 
 from benchmarks import best_for_cost
 from benchmarks import ladder
+from benchmarks import tuning
 from examples import reproduce_plp
 from keras_amto.experiments.comparison import Comparison
+from keras_amto.experiments.experiment import DEVELOPMENT_SEEDS
 from keras_amto.experiments.results import Result
 from keras_amto.experiments.results import read_table
 from keras_amto.statistics import difference
@@ -47,6 +49,17 @@ LADDERS = sorted((ROOT / "docs" / "results" / "ladder").glob("*.csv"))
 @pytest.mark.parametrize("path", LADDERS, ids=lambda path: path.stem)
 def test_the_ladder_is_that_of_the_runs(path):
     assert "\n".join(ladder.table(ladder.of_csv(path))) in PAGE
+
+
+TUNINGS = sorted((ROOT / "docs" / "results" / "tuning").glob("*.csv"))
+
+
+@pytest.mark.parametrize("path", TUNINGS, ids=lambda path: path.stem)
+def test_settings_were_chosen_by_what_the_runs_say(path):
+    trials = tuning.read_trials(path)
+    assert f"--output tuning/{path.stem} " in PAGE
+    assert "\n".join(tuning.table(trials)) in PAGE
+    assert all(trial.seed >= DEVELOPMENT_SEEDS for trial in trials)
 
 
 COLUMNS = (

@@ -341,6 +341,7 @@ def test_tuning_tries_every_setting_on_development_seeds(tmp_path, capsys):
     accuracy = 359 * results["full"][100].test_accuracy
     assert accuracy == pytest.approx(round(accuracy))
     assert tuning.main(arguments) == lines
+    assert tuning.table(tuning.read_trials(tmp_path / "tuning.csv")) == lines
 
 
 def test_the_benchmark_of_feeding_measures_steps_and_batches():

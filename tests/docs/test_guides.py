@@ -141,6 +141,15 @@ def test_the_first_page_is_short():
     assert any("keras-amto predict" in line for line in readme[:25])
 
 
+@pytest.mark.parametrize("page", pages.PAGES, ids=pages.name_of)
+def test_the_rows_of_a_table_are_under_its_head(page):
+    """Without the line of dashes, a table is shown as one paragraph."""
+    lines = ["", *page.read_text("utf-8").splitlines(), ""]
+    for before, first, second in zip(lines, lines[1:], lines[2:], strict=False):
+        if first.startswith("|") and not before.startswith("|"):
+            assert re.fullmatch(r"\|( *:?-+:? *\|)+", second), first
+
+
 def test_links_between_files_lead_somewhere():
     missing = []
     for page in pages.PAGES:
