@@ -475,30 +475,53 @@ def cifar_like(path):
             "--parts", "cyclic", "--seeds", "1"]  # fmt: skip
 
 
-@pytest.mark.slow
+def test_a_run_of_the_plp_experiment_is_a_process_of_its_own(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setattr(reproduce_plp, "ARMS", ("sgd_7_6",))
+    given = [*cifar_like(tmp_path / "cifar.npz"), "--output", str(tmp_path)]
+    (row,) = reproduce_plp.main(given)[2:]
+    run = json.loads(
+        (tmp_path / "runs/vgg16-cyclic-sgd_7_6-0.json").read_text()
+    )
+    assert f"| {100 * run['accuracy']:.2f} |" in row
+    assert reproduce_plp.main(given)[2:] == [row]
+
+
 def test_the_plp_experiment_goes_on_where_it_was_interrupted(
     tmp_path, monkeypatch, capsys
 ):
-    given = cifar_like(tmp_path / "cifar.npz")
-    whole = [*given, "--output", str(tmp_path / "whole")]
-    halved = [*given, "--output", str(tmp_path / "halved")]
-    for arm in reproduce_plp.ARMS:
-        reproduce_plp.main([*whole, "--only", "vgg16", "cyclic", arm, "0"])
-    expected = reproduce_plp.main(whole)  # where all runs are done
-    assert [line.split("|")[3].strip() for line in expected[2:]] == [
-        "sgd", "linear_prediction", "sgd_7_6"
-    ]  # fmt: skip
-    run = subprocess.run
+    def tiny(classes, width, input_shape):
+        return keras.Sequential(
+            [
+                keras.Input(input_shape),
+                keras.layers.AveragePooling2D(4),
+                keras.layers.Flatten(),
+                keras.layers.Dense(classes, activation="softmax"),
+            ]
+        )
+
+    def run(command, **kwargs):
+        reproduce_plp.main(command[2:])  # here, where the network is known
+
     calls = []
 
     def interrupted(command, **kwargs):
         calls.append(command)
         if len(calls) == 2:
             raise KeyboardInterrupt
-        return run(command, **kwargs)
+        run(command)
 
-    monkeypatch.setattr(reproduce_plp.subprocess, "run", interrupted)
-    with pytest.raises(KeyboardInterrupt):
+    monkeypatch.setitem(reproduce_plp.NETWORKS, "vgg16", tiny)
+    monkeypatch.setattr(reproduce_plp.subprocess, "run", run)
+    given = cifar_like(tmp_path / "cifar.npz")
+    expected = reproduce_plp.main([*given, "--output", str(tmp_path / "whole")])
+    assert [line.split("|")[3].strip() for line in expected[2:]] == [
+        "sgd", "linear_prediction", "sgd_7_6"
+    ]  # fmt: skip
+    halved = [*given, "--output", str(tmp_path / "halved")]
+    with monkeypatch.context() as context, pytest.raises(KeyboardInterrupt):
+        context.setattr(reproduce_plp.subprocess, "run", interrupted)
         reproduce_plp.main(halved)
     done = len(list((tmp_path / "halved" / "runs").iterdir()))
     assert 1 <= done < 3
