@@ -28,6 +28,7 @@ from benchmarks import tuning
 from examples import quickstart_digits
 from examples import reproduce_paper
 from examples import reproduce_plp
+from keras_amto import experiments
 from keras_amto.experiments.results import load_results
 from tests.conftest import ROOT
 from tests.conftest import needs_tensorflow
@@ -73,54 +74,102 @@ def test_the_arms_start_from_the_same_weights():
         np.testing.assert_array_equal(a, b)
 
 
+def tiny(name, shape, classes, weights, dtype="uint8"):
+    """Stands for a network of that name."""
+    return keras.Sequential(
+        [
+            keras.Input(shape),
+            keras.layers.GlobalAveragePooling2D(),
+            keras.layers.Dense(classes, activation="softmax"),
+        ]
+    )
+
+
 def test_the_papers_experiment_prints_its_table_and_skips_what_is_done(
     tmp_path, capsys, monkeypatch
 ):
-    def tiny(name, shape, classes, weights):
-        return keras.Sequential(
-            [
-                keras.Input(shape),
-                keras.layers.GlobalAveragePooling2D(),
-                keras.layers.Dense(classes, activation="softmax"),
-            ]
-        )
-
     monkeypatch.setattr(reproduce_paper, "make_network", tiny)
     images = write_tree(tmp_path / "rsscn7", {"a": 20, "b": 20}, side=32)
     arguments = [
-        "--small", "--data", f"rsscn7={images}", "--weights", "squeezenet=none",
+        "--data", f"rsscn7={images}", "--weights", "squeezenet=none",
         "--networks", "squeezenet", "--image-size", "32", "--max-steps", "2",
         "--transfer-interval", "1", "--results", str(tmp_path / "results"),
+        "--seeds", "1",
     ]  # fmt: skip
-    results = reproduce_paper.main([*arguments, "--seeds", "1"])
+
+    def run():
+        lines = reproduce_paper.main(arguments)
+        text = (tmp_path / "results").read_text()
+        assert "\n".join(lines) in capsys.readouterr().out
+        return lines, [json.loads(line) for line in text.splitlines()], text
+
+    lines, results, kept = run()
     assert [result["way"] for result in results] == ["STO", "AMTO"]
     assert [result["settings"]["num_tasks"] for result in results] == [1, 4]
+    assert [result["settings"]["flip"] for result in results] == [True, True]
     assert [result["steps"] for result in results] == [2, 2]
-    (row,) = [
-        line.split("|")
-        for line in capsys.readouterr().out.splitlines()
-        if line.startswith("| rsscn7 |")
-    ]
+    row = lines[-1].split("|")
     sto, amto = (100 * result["accuracy"] for result in results)
     figures = [float(row[column]) for column in (4, 5, 6, 9, 10, 11)]
     assert figures == pytest.approx(
         [sto, amto, amto - sto, 93.71, 94.75, 1.04], abs=0.01
     )
     assert [row[column].strip() for column in (7, 8)] == ["-", "-"]
-    assert reproduce_paper.main([*arguments, "--seeds", "1"]) == results
-    kept = (tmp_path / "results").read_text()
+    assert run() == (lines, results, kept)
     # A line that was cut off is trained again; other weights are others.
     (tmp_path / "results").write_text(kept[:-9])
-    again = reproduce_paper.main([*arguments, "--seeds", "1"])
+    again = run()[1]
     assert again[0] == results[0]
     assert again[1]["accuracy"] == results[1]["accuracy"]
     assert again[1]["seconds"] != results[1]["seconds"]
     assert [each["weights"] for each in again] == [None, None]
     path = reproduce_paper.parse(arguments).data["rsscn7"]
     assert path == str(images)
-    relative = ["--small", "--data", "rsscn7=rsscn7", "--networks",
-                "squeezenet", "--weights", "squeezenet=none"]  # fmt: skip
+    relative = ["--data", "rsscn7=rsscn7", "--networks", "squeezenet",
+                "--weights", "squeezenet=none"]  # fmt: skip
     assert reproduce_paper.parse(relative).data["rsscn7"] == "./rsscn7"
+
+
+def test_the_small_size_has_amto_beside_all_that_costs_no_more(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setattr(experiments.networks, "make_network", tiny)
+    images = write_tree(tmp_path / "rsscn7", {"a": 20, "b": 20}, side=32)
+    arguments = [
+        "--small", "--data", f"rsscn7={images}", "--networks", "squeezenet",
+        "--weights", "squeezenet=none", "--results", str(tmp_path), "--seeds",
+        "1", "--image-size", "32", "--train-size", "20", "--steps", "2",
+        "--transfer-interval", "1", "--arms", "sto", "full", "full_long",
+        "amto",
+    ]  # fmt: skip
+    lines = reproduce_paper.main(arguments)
+    rows = [[c.strip() for c in line.split("|")[1:-1]] for line in lines[2:]]
+    assert [row[2:5] for row in rows] == [
+        ["sto", "2", "1"], ["full", "2", "1"], ["full_long", "16", "1"],
+        ["amto", "16", "1"],
+    ]  # fmt: skip
+    assert [row[-1] for row in rows] == ["93.71", "-", "-", "94.75"]
+    found = {row[2]: float(row[5]) for row in rows}
+    for row in rows[:-1]:
+        gap = found["amto"] - found[row[2]]
+        assert float(row[6]) == pytest.approx(gap, abs=0.011)
+        assert row[7:9] == ["-", "-"]
+    # What is done is not trained again.
+    kept = (tmp_path / "rsscn7_squeezenet" / "runs.csv").read_text()
+    assert reproduce_paper.main(arguments) == lines
+    again = (tmp_path / "rsscn7_squeezenet" / "runs.csv").read_text()
+    assert again == kept
+
+
+def test_the_small_size_has_settings_of_each_network_and_a_place():
+    small = reproduce_paper.NETWORKS[:2]
+    assert list(reproduce_paper.SMALL) == list(small)
+    given = ["--small", "--weights", "squeezenet=none"]
+    with pytest.raises(SystemExit):  # where results go
+        reproduce_paper.parse(given)
+    assert reproduce_paper.parse([*given, "--results", "r"]).seeds == 6
+    with pytest.raises(SystemExit):  # options of the small size alone
+        reproduce_paper.parse([*given[1:], "--steps", "3"])
 
 
 def test_a_gap_of_the_papers_experiment_has_an_interval_and_a_p():
@@ -137,12 +186,12 @@ def test_a_gap_of_the_papers_experiment_has_an_interval_and_a_p():
 
 
 def test_the_papers_settings_are_those_of_all_networks():
-    settings = reproduce_paper.settings_of("densenet121", small=False)
+    settings = reproduce_paper.settings_of(max_steps=None)
     assert settings.max_steps == 10_000
     assert settings.batch_size == 64
     assert settings.flip
     with pytest.raises(SystemExit):
-        reproduce_paper.main(["--small"])  # SqueezeNet has no download
+        reproduce_paper.main([])  # SqueezeNet has no download
 
 
 def test_frozen_features_are_classified_as_the_seeds_draw_them(
