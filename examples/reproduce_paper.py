@@ -371,9 +371,12 @@ def parse(arguments):
     }
     pairs = [each.partition("=") for each in options.weights]
     options.weights = {name: path for name, _, path in pairs}
+    if options.results:  # now, and not after hours of training
+        options.results.parent.mkdir(parents=True, exist_ok=True)
     for given, known in (
         (options.data, DATA),
         (options.weights, options.networks),
+        (options.networks, SMALL if small else NETWORKS),
     ):
         if unknown := set(given) - set(known):
             parser.error(f"{sorted(unknown)} are none of {list(known)}")

@@ -48,10 +48,11 @@ def _soup(repetition: Repetition) -> Result:
 
     experiment = repetition.experiment
     runs = repetition.independent(experiment.num_tasks)
+    network = experiment.start(repetition.seed)
     weights = average_of(
-        experiment.start(repetition.seed),
+        network,
         repetition.gross,
-        experiment.make_optimizer(),
+        experiment.make_optimizer(network),
         [run.weights for run in runs],
         experiment.batch_size,
         repetition.seed,
@@ -84,7 +85,7 @@ def _full(repetition: Repetition, product: str) -> Result:
         cost = repetition.cost(1, trained.seconds)
         return {
             "last": repetition.test(trained.weights[0], *cost),
-            "average": repetition.test(trained.average, *cost),
+            "average": repetition.test(trained.average(), *cost),
         }
 
     return repetition.shared("full", make)[product]
@@ -97,7 +98,7 @@ def _full_long(repetition: Repetition, product: str) -> Result:
         cost = repetition.cost(times, trained.seconds, times)
         return {
             "last": repetition.test(trained.weights[0], *cost),
-            "average": repetition.test(trained.average, *cost),
+            "average": repetition.test(trained.average(), *cost),
         }
 
     return repetition.shared("full_long", make)[product]
@@ -142,7 +143,7 @@ def _papa(repetition: Repetition, all_at_once: bool) -> Result:
         )
     trained = repetition.train_on_everything(count, mix=mix, mix_every=every)
     return repetition.test(
-        trained.merged, *repetition.cost(count, trained.seconds)
+        trained.merged(), *repetition.cost(count, trained.seconds)
     )
 
 

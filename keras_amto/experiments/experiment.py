@@ -17,6 +17,7 @@ from keras_amto.arguments import check_share
 from keras_amto.arguments import wrong_type
 from keras_amto.arguments import wrong_value
 from keras_amto.engines import build_network
+from keras_amto.engines import excluded_from_decay
 from keras_amto.engines import refuse_misfit
 from keras_amto.engines import symbolic
 from keras_amto.experiments.data import Array
@@ -73,9 +74,9 @@ class Experiment:
             share = check_share(name, getattr(self, name), zero=False)
             object.__setattr__(self, name, share)
         check_choice("schedule", self.schedule, SCHEDULES)
+        copy = copy_of(self.optimizer)  # raises if it wraps another one
         if self.schedule != "constant":
-            # Raises unless the optimizer has one rate to begin with.
-            self.make_optimizer()
+            scheduled(copy, self.steps)  # raises unless it has one rate
         share = check_share(
             "development_split", self.development_split, zero=True
         )
@@ -137,17 +138,24 @@ class Experiment:
 
     def make_optimizer(
         self,
+        network: keras.Model,
         rate_factor: float = 1.0,
         predicts: bool = False,
         steps: int | None = None,
     ) -> keras.optimizers.Optimizer:
-        """Returns a copy for one network, perhaps with linear prediction.
+        """Returns a copy for a network, perhaps with linear prediction.
 
         A schedule ends with the steps of the network, by default those of all.
         """
         optimizer = copy_of(self.optimizer, rate_factor)
         if self.schedule == "cosine":
             optimizer = scheduled(optimizer, steps or self.steps)
+        # A configuration does not hold them.
+        if excluded := excluded_from_decay(self.optimizer, network):
+            variables = network.trainable_variables
+            optimizer.exclude_from_weight_decay(
+                [variables[i] for i in excluded]
+            )
         return LinearPrediction(optimizer) if predicts else optimizer
 
     def identity(self) -> dict[str, Any]:
@@ -160,6 +168,8 @@ class Experiment:
             **copy_of(self.optimizer).get_config(),
             "name": None,
         }
+        if excluded := excluded_from_decay(self.optimizer, network):
+            optimizer["excluded_from_weight_decay"] = excluded
         return {
             "backend": keras.config.backend(),
             "network": described_network(network),

@@ -73,6 +73,21 @@ def seconds_of(
     return measured.reading_seconds + training + num_tasks**2 * evaluation
 
 
+def steps_within(
+    limit: float | None, seconds: float, reading_seconds: float, steps: int
+) -> int:
+    """Returns how many of a run's steps a time limit leaves, in `seconds`.
+
+    >>> steps_within(150.0, 200.0, 100.0, 1000)
+    500
+    """
+    if limit is None or seconds <= limit:
+        return steps
+    return max(
+        0, int((limit - reading_seconds) * steps / (seconds - reading_seconds))
+    )
+
+
 def memory_of(measured: Measured, num_tasks: int) -> int:
     """Returns the bytes of a run: masters, shadows and best networks."""
     kept = num_tasks * (1 if num_tasks == 1 else 3)
@@ -103,15 +118,16 @@ def forecast(
             settings.batch_size,
             0.0 if everything else settings.validation_split,
         )
-        limit, a_step = settings.time_limit, seconds / settings.max_steps
-        fits = settings.max_steps
-        if limit is not None and seconds > limit:
-            fits = max(0, int((limit - measured.reading_seconds) / a_step))
         return {
             "num_tasks": num_tasks,
             "seconds": round(seconds, 1),
             "memory_bytes": memory_of(measured, num_tasks),
-            "steps_in_time_limit": fits,
+            "steps_in_time_limit": steps_within(
+                settings.time_limit,
+                seconds,
+                measured.reading_seconds,
+                settings.max_steps,
+            ),
         }
 
     counts = [1] if everything else sorted({1, 2, 4, 8, settings.num_tasks})

@@ -10,6 +10,13 @@ def copy_of(
 ) -> keras.optimizers.Optimizer:
     """Returns a fresh copy; `factor` multiplies its learning rate."""
     config = optimizer.get_config()
+    if "learning_rate" not in config:
+        raise ValueError(
+            "The `optimizer` wraps another one, as a comparison does by itself "
+            "in its arms of linear prediction, and Keras where it scales "
+            f"losses. Received: {type(optimizer).__name__}. "
+            "Expected: an optimizer with a learning rate of its own."
+        )
     rate = config["learning_rate"]
     if factor != 1.0:
         if isinstance(rate, dict):

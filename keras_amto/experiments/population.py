@@ -41,16 +41,25 @@ class Trained:
 
     Attributes:
         weights: Those of each network, arrays like `network.get_weights()`.
-        average: The mean of all networks at the ends of intervals in the last
-            third of training, batch normalisation estimated on all data.
-        merged: That of all networks at the end, likewise.
+        mean: The mean of all networks at the ends of intervals in the last
+            third of training.
+        estimate: Function that estimates the batch normalisation of weights on
+            all data.
         seconds: Float, of training.
     """
 
     weights: list[list[Array]]
-    average: list[Array]
-    merged: list[Array]
+    mean: list[Array]
+    estimate: Callable[[Any], list[Array]]
     seconds: float
+
+    def average(self) -> list[Array]:
+        """Returns the mean over the last third, as a network to use."""
+        return self.estimate(self.mean)
+
+    def merged(self) -> list[Array]:
+        """Returns the mean of all networks at the end, likewise."""
+        return self.estimate(merge(self.weights))
 
 
 def train_population(
@@ -67,6 +76,7 @@ def train_population(
     mix_every: int = 1,
     augment: Callable[..., Any] | None = None,
     max_seconds: float | None = None,
+    averages: bool = False,
     on_step: Callable[[int], None] = lambda _: None,
 ) -> Trained:
     """Trains some networks on the whole gross set, in batches of their own.
@@ -84,6 +94,7 @@ def train_population(
         mix_every: Integer, in steps.
         augment: As in `AMTOModel`.
         max_seconds: Float, or `None`: after which training ends early.
+        averages: Boolean, whether `max_seconds` leave time for an `average`.
         on_step: Called with the steps that all have done together.
     """
     data = IndexedData(*gross)
@@ -98,6 +109,8 @@ def train_population(
     rate, mean, step = current_learning_rate(optimizer), EMPTY_MEAN, 0
     ends = {*range(interval, steps + 1, interval), steps}
     mixes = set(range(mix_every, steps + 1, mix_every)) if mix else set()
+    # An estimate on all data has no backward pass: a third of so many steps.
+    passes = math.ceil(data.size / batch_size) / 3 if averages else 0
     begin = time.perf_counter()
     for stop in sorted(ends | mixes):
         jobs = [
@@ -118,7 +131,8 @@ def train_population(
             mean = mean.add([replica.weights for replica in replicas])
         on_step(step * size)
         passed = time.perf_counter() - begin
-        following = passed * (1 + interval / step)  # after one interval more
+        # After one interval more.
+        following = passed * (1 + (interval + passes) / step)
         if max_seconds is not None and following > max_seconds:
             break
     seconds = time.perf_counter() - begin
@@ -130,8 +144,8 @@ def train_population(
     like = replicas[0]
     return Trained(
         weights,
-        _estimated(engine, like, mean.arrays, samples),
-        _estimated(engine, like, merge(weights), samples),
+        list(mean.arrays),
+        lambda arrays: _estimated(engine, like, arrays, samples),
         seconds,
     )
 

@@ -11,6 +11,7 @@ import keras
 import numpy as np
 
 from keras_amto.callbacks import RoundCallback
+from keras_amto.choices import ANSWERS
 from keras_amto.experiments.data import Array
 from keras_amto.experiments.data import LabelledArrays
 from keras_amto.experiments.experiment import Experiment
@@ -21,6 +22,7 @@ from keras_amto.experiments.results import Result
 from keras_amto.experiments.results import Run
 from keras_amto.experiments.results import write_whole
 from keras_amto.experiments.train import train_amto
+from keras_amto.fit.events import DivergedError
 from keras_amto.ledger import Product
 from keras_amto.ledger import Record
 from keras_amto.report import save_run
@@ -71,29 +73,33 @@ class Repetition:
         held_out = experiment.holdout_split if holds_out else 0.0
         settings |= {"holdout_split": held_out}
         network = experiment.start(self.seed)
+        count = 1 if num_tasks == 1 else 2 * num_tasks
         begin = time.perf_counter()
-        model = train_amto(
-            network,
-            *self.gross,
-            experiment.make_optimizer(rate_factor, predicts),
-            experiment.steps,
-            {
-                "num_tasks": num_tasks,
-                "transfer_interval": experiment.transfer_interval,
-                "validation_split": experiment.validation_split,
-                "seed": self.seed if seed is None else seed,
-                **settings,
-            },
-            answer=answer,
-            callbacks=[_ReportSteps(self.on_step, steps_before)],
-            batch_size=experiment.batch_size,
-            validation_batch_size=EVALUATION_BATCH,
-            validation_freq=experiment.steps,  # rounds validate often enough
-            verbose=0,
-        )
+        try:
+            model = train_amto(
+                network,
+                *self.gross,
+                experiment.make_optimizer(network, rate_factor, predicts),
+                experiment.steps,
+                {
+                    "num_tasks": num_tasks,
+                    "transfer_interval": experiment.transfer_interval,
+                    "validation_split": experiment.validation_split,
+                    "seed": self.seed if seed is None else seed,
+                    **settings,
+                },
+                answer=answer,
+                callbacks=[_ReportSteps(self.on_step, steps_before)],
+                batch_size=experiment.batch_size,
+                validation_batch_size=EVALUATION_BATCH,
+                validation_freq=experiment.steps,  # rounds validate often
+                verbose=0,
+            )
+        except DivergedError:
+            cost = self.cost(count, time.perf_counter() - begin)
+            return dict.fromkeys(ANSWERS, self._diverged(network, *cost))
         seconds = time.perf_counter() - begin
         finalists: Any = model.finalists
-        count = 1 if num_tasks == 1 else 2 * num_tasks
         networks = {
             each.name: model.get_answer(each.name)
             for each in finalists.products
@@ -143,10 +149,11 @@ class Repetition:
         """
         experiment = self.experiment
         steps = times * experiment.steps
+        network = experiment.start(self.seed)
         return train_population(
-            experiment.start(self.seed),
+            network,
             self.gross,
-            experiment.make_optimizer(steps=steps),
+            experiment.make_optimizer(network, steps=steps),
             size=size,
             steps=steps,
             batch_size=min(batches * experiment.batch_size, len(self.gross.x)),
@@ -214,14 +221,25 @@ class Repetition:
         result = self.judge(predictions, *figures)
         return Run(result, predictions, network.get_weights())
 
+    def _diverged(self, network: keras.Model, *cost: Any) -> Run:
+        """The run of a network whose weights are not finite any more."""
+        weights = [np.multiply(w, np.nan) for w in network.get_weights()]
+        shape = (len(self.test_set.y), network.output_shape[1])
+        predictions = np.full(shape, np.nan, np.float32)
+        _release()
+        result = self.judge(predictions, None, None, *cost)
+        return Run(result, predictions, weights)
+
     def judge(self, predictions: Array, *figures: Any) -> Result:
         """Measures predictions; `figures` are the rest of a `Result`.
 
-        What is not finite, as a network that has diverged answers, is wrong.
+        What is not finite, as a network that has diverged answers, is wrong:
+        no class gets any probability.
         """
         y = self.test_set.y
-        is_right = predictions.argmax(axis=1) == y
-        is_right &= np.isfinite(predictions).all(axis=1)
+        known = np.asarray(np.isfinite(predictions).all(axis=1))
+        predictions = np.where(known[:, None], predictions, 0)
+        is_right = known & (predictions.argmax(axis=1) == y)
         right = predictions[np.arange(len(y)), y].astype(np.float64)
         epsilon = keras.config.epsilon()
         accuracy = float(is_right.mean())

@@ -16,6 +16,8 @@ import keras
 from keras_amto.exporting import export_network
 from keras_amto.model import AMTOModel
 from keras_amto.report import UNFINISHED
+from keras_amto.report import is_under_way
+from keras_amto.report import lock_of
 from keras_amto.report import save_figures
 from keras_amto.report import save_run
 
@@ -33,7 +35,8 @@ def new_run(
     """Yields an empty directory, and moves what is written there to `path`.
 
     With `overwrite` an older run is replaced when the new one is complete;
-    without it, it is a ValueError. Files that do not belong to a run stay.
+    without it, it is a ValueError. Files that do not belong to a run stay; what
+    is left of runs that were killed is removed.
     """
     directory = pathlib.Path(path)
     present = [name for name in RUN_FILES if (directory / name).exists()]
@@ -48,21 +51,25 @@ def new_run(
     parents = [directory, *directory.parents]
     missing = [each for each in parents if not each.exists()]
     directory.mkdir(parents=True, exist_ok=True)
+    for left in directory.glob(f"{UNFINISHED}*"):
+        if not is_under_way(left):
+            shutil.rmtree(left, ignore_errors=True)
     try:
         # Inside it: on the same disk, and an error comes before training.
         with tempfile.TemporaryDirectory(
             prefix=UNFINISHED, dir=directory, ignore_cleanup_errors=True
         ) as temporary:
             place = pathlib.Path(temporary)
-            yield place
-            for old in (directory / name for name in RUN_FILES):
-                if old.is_dir() and not old.is_symlink():
-                    shutil.rmtree(old)
-                else:
-                    old.unlink(missing_ok=True)
-            # The ledger last: who watches then finds the whole run.
-            for entry in sorted(place.iterdir(), key=_is_ledger):
-                entry.replace(directory / entry.name)
+            with lock_of(place):
+                yield place
+                for old in (directory / name for name in RUN_FILES):
+                    if old.is_dir() and not old.is_symlink():
+                        shutil.rmtree(old)
+                    else:
+                        old.unlink(missing_ok=True)
+                # The ledger last: who watches then finds the whole run.
+                for entry in sorted(place.glob("[!.]*"), key=_is_ledger):
+                    entry.replace(directory / entry.name)
     finally:
         with contextlib.suppress(OSError):  # it is not empty
             for each in missing:

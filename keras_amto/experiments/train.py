@@ -5,12 +5,14 @@ import dataclasses
 import math
 import os
 import pathlib
+import time
 from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import Any
 
 import keras
 
+from keras_amto.backup import BackupStore
 from keras_amto.callbacks import AMTOCallback
 from keras_amto.callbacks import PopulationBackup
 from keras_amto.experiments.job import Job
@@ -89,8 +91,10 @@ def train(
                 RunProgress(settings.max_steps),
                 LedgerFile(place / "ledger.jsonl"),
             ]
-            if backup:
-                callbacks.append(PopulationBackup(backup))
+            if backup:  # which is of use until the results are there
+                callbacks.append(
+                    PopulationBackup(backup, delete_checkpoint=False)
+                )
             trained = train_on_images(
                 job.network, job.images, settings, callbacks
             )
@@ -104,6 +108,8 @@ def train(
             )
         described["test_images"] = test_images
         save_results(place, trained, described, metrics, job.class_names)
+    if backup:
+        BackupStore(backup).clear()
     if isinstance(trained, AMTOModel):
         print(f"\n{trained.finalists}\n")
     accuracy, loss = metrics["accuracy"], metrics["loss"]
@@ -172,7 +178,8 @@ def train_on_everything(job: Job) -> keras.Model:
     from keras_amto.experiments.population import train_population
     from keras_amto.experiments.run_progress import RunProgress
 
-    settings = job.settings
+    settings, begin = job.settings, time.monotonic()
+    is_average = settings.answer == "average"
     optimizer = settings.make_optimizer()
     progress = RunProgress(settings.max_steps)
     progress.on_train_begin()
@@ -184,6 +191,9 @@ def train_on_everything(job: Job) -> keras.Model:
             cache_dir=settings.cache_dir,
             files=files,
         )
+        left = settings.time_limit
+        if left is not None:
+            left -= time.monotonic() - begin
         trained = train_population(
             job.network,
             LabelledArrays(images.x, images.y),
@@ -195,12 +205,11 @@ def train_on_everything(job: Job) -> keras.Model:
             seed=settings.seed,
             augment=flips(settings),
             on_step=progress.show,
-            max_seconds=settings.time_limit,
+            max_seconds=left,
+            averages=is_average,
         )
-    is_average = settings.answer == "average"
-    job.network.set_weights(
-        trained.average if is_average else trained.weights[0]
-    )
+        weights = trained.average() if is_average else trained.weights[0]
+    job.network.set_weights(weights)
     job.network.compile(optimizer, LOSS, metrics=["accuracy"])
     return job.network
 

@@ -31,6 +31,10 @@ from keras_amto.fit.time_limit import TimeLimit
 from keras_amto.schedule import Execution
 
 
+class DivergedError(RuntimeError):
+    """No task has a network of finite loss."""
+
+
 @dataclasses.dataclass(frozen=True, eq=False)
 class FitState:
     """All that a `fit` is made of between two executions: what is backed up."""
@@ -165,7 +169,7 @@ class KerasEvents(Listener):
         if run.champion is None:
             self.masters_before = before.last_round.masters
             if not self.given.ends_on_nan:
-                raise RuntimeError(
+                raise DivergedError(
                     f"All {run.num_tasks} tasks have diverged: after round "
                     f"{record.round} (step {record.step}) no validation loss "
                     "is finite. Received: master losses "

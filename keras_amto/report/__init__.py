@@ -3,6 +3,8 @@
 from keras_amto.report.page import write_report
 from keras_amto.report.run_directory import UNFINISHED
 from keras_amto.report.run_directory import RunDirectory
+from keras_amto.report.run_directory import is_under_way
+from keras_amto.report.run_directory import lock_of
 from keras_amto.report.run_directory import read_json
 from keras_amto.report.run_directory import read_run
 from keras_amto.report.run_directory import save_figures
@@ -14,6 +16,8 @@ from keras_amto.report.watching import watch_run
 __all__ = [
     "UNFINISHED",
     "RunDirectory",
+    "is_under_way",
+    "lock_of",
     "read_json",
     "read_run",
     "run_pictures",

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from typing import Any
 from typing import NamedTuple
 
+import filelock
+
 from keras_amto.ledger import Finalists
 from keras_amto.ledger import Ledger
 
@@ -15,6 +17,7 @@ _SETTINGS = "settings.json"
 _LEDGER = "ledger.jsonl"
 _FINALISTS = "finalists.json"
 _METRICS = "metrics.json"
+_LOCK = ".lock"
 UNFINISHED = ".unfinished-"  # so begins the directory of a run under way
 _FILES = (_SETTINGS, _LEDGER, _FINALISTS, _METRICS)
 
@@ -72,6 +75,22 @@ def read_run(path: Any) -> RunDirectory:
     return RunDirectory(path, settings, ledger, finalists, metrics, missing)
 
 
+def lock_of(place: pathlib.Path) -> filelock.FileLock:
+    """Returns the lock that is held while a run is written to a directory."""
+    return filelock.FileLock(place / _LOCK)
+
+
+def is_under_way(place: pathlib.Path) -> bool:
+    """Says whether the process that writes a run to a directory is alive."""
+    if not (place / _LOCK).exists():
+        return False
+    try:
+        with lock_of(place).acquire(blocking=False):
+            return False
+    except filelock.Timeout:
+        return True
+
+
 def newest_ledger(path: Any) -> LedgerFound:
     """Finds the ledger of a run, or of a newer one that is under way in it.
 
@@ -79,8 +98,11 @@ def newest_ledger(path: Any) -> LedgerFound:
     """
     path = pathlib.Path(path)
     found = []
+    places = list(path.glob(f"{UNFINISHED}*"))
+    if (path / _LEDGER).exists():  # then it is what a killed one never became
+        places = [place for place in places if is_under_way(place)]
     # `path` last: a run that is moved there meanwhile is then found.
-    for place in (*path.glob(f"{UNFINISHED}*"), path):
+    for place in (*places, path):
         with contextlib.suppress(FileNotFoundError):
             status = (place / _LEDGER).stat()
             found.append(LedgerFound(status.st_mtime, status.st_size, place))

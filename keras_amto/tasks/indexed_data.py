@@ -1,6 +1,7 @@
 """The samples that a `fit` was given, as arrays."""
 
 import dataclasses
+import functools
 import hashlib
 from collections.abc import Iterator
 from typing import Any
@@ -82,7 +83,7 @@ class IndexedData:
         """One class a sample; a `ValueError` where targets are not classes."""
         return class_labels(self.y)
 
-    @property
+    @functools.cached_property
     def digest(self) -> str:
         """A short text that differs for other samples or weights."""
         digest = hashlib.sha256()

@@ -402,9 +402,20 @@ def test_bad_arguments_of_the_function_are_refused(tmp_path):
 @pytest.mark.filterwarnings("ignore:.*encountered in")
 def test_a_network_that_has_diverged_is_right_about_nothing(tmp_path):
     rate = keras.optimizers.SGD(1e30)
-    found = compare(tmp_path, ["full"], optimizer=rate, steps=30)
-    assert found["full"][0].test_accuracy == 0.0
-    assert not np.isfinite(found["full"][0].test_loss)
+    arms = ["full", "sto", "best_of_k", "soup", "ensemble", "amto_average"]
+    found = compare(tmp_path, arms, optimizer=rate, steps=8)
+    assert set(found) == set(arms)
+    for by_seed in found.values():
+        assert by_seed[0].test_accuracy == 0.0
+        assert by_seed[0].test_loss == pytest.approx(-np.log(1e-7), rel=1e-3)
+    assert found["sto"][0].training_steps == 8
+    assert found["amto_average"][0].training_steps == 32
+
+    def refuse(name):
+        raise ValueError(name)
+
+    text = (tmp_path / "runs.json").read_text()
+    json.loads(text, parse_constant=refuse)  # NaN is none of JSON
 
 
 def test_a_published_table_is_reported_without_its_settings(tmp_path, capsys):

@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 
+import keras_amto
 from keras_amto.experiments import population
 from keras_amto.experiments.arms import ARMS
 from keras_amto.tasks import TrainingBatches
@@ -103,7 +104,7 @@ def test_an_average_is_the_mean_of_the_last_third(
 
 def test_an_average_has_the_statistics_of_the_gross_set(tmp_path):
     made = repetition(tmp_path, "full_average", network=normalized)
-    found = made.train_on_everything().average
+    found = made.train_on_everything().average()
     network = made.network_of(found)
     _, dense, normalization, _ = network.layers
     inputs = keras.ops.convert_to_numpy(dense(made.gross.x))
@@ -178,7 +179,7 @@ def test_papa_is_as_published(tmp_path, arm, steps, every, mix, by_numpy):
         for a, b in zip(member, other, strict=True):
             np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6)
     mean = [np.mean(each, axis=0) for each in zip(*expected, strict=True)]
-    for a, b in zip(found.merged, mean, strict=True):
+    for a, b in zip(found.merged(), mean, strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6)
     x, y = made.test_set
     right = softmax_of(x, mean)[np.arange(len(y)), y]
@@ -212,13 +213,42 @@ def test_papa_all_mixes_every_five_epochs_but_ten_times_at_least(
     ],
 )
 def test_a_cosine_ends_at_zero_with_the_last_step(arguments, steps):
-    optimizer = experiment(schedule="cosine").make_optimizer(**arguments)
+    made = experiment(schedule="cosine")
+    optimizer = made.make_optimizer(made.start(0), **arguments)
     schedule = getattr(optimizer, "inner_optimizer", optimizer)._learning_rate
     factor = arguments.get("rate_factor", 1)
     rates = [float(schedule(step)) for step in (0, steps - 1, steps)]
     assert rates[0] == pytest.approx(RATE * factor)
     assert 0 < rates[1] < 0.02 * RATE
     assert rates[2] == pytest.approx(0, abs=1e-9)
+
+
+def test_no_arm_decays_what_the_optimizer_excludes():
+    optimizer = keras.optimizers.AdamW(RATE)
+    plain = experiment(optimizer=optimizer)
+    optimizer.exclude_from_weight_decay(var_names=["bias"])
+    made = experiment(optimizer=optimizer)
+    for predicts in (False, True):
+        network = made.start(0)
+        copy = made.make_optimizer(network, predicts=predicts)
+        inner = getattr(copy, "inner_optimizer", copy)
+        kernel, bias = network.trainable_variables
+        assert inner._use_weight_decay(kernel)
+        assert not inner._use_weight_decay(bias)
+    found = made.identity()["optimizer"]
+    assert found.pop("excluded_from_weight_decay") == [1]
+    # A comparison without them is another one.
+    del optimizer._exclude_from_weight_decay_pattern
+    assert plain.identity()["optimizer"] == found
+
+
+def test_an_optimizer_round_another_one_is_refused():
+    for wrapped in (
+        keras_amto.optimizers.LinearPrediction("sgd"),
+        keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD()),
+    ):
+        with pytest.raises(ValueError, match="wraps another one"):
+            experiment(optimizer=wrapped)
 
 
 def test_a_schedule_beside_another_one_is_refused():

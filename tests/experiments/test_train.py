@@ -7,6 +7,7 @@ import re
 import shlex
 import subprocess
 import sys
+import time
 
 import keras
 import numpy as np
@@ -14,11 +15,14 @@ import pytest
 
 from keras_amto.cli import main
 from keras_amto.cli import train
+from keras_amto.experiments import forecast
+from keras_amto.experiments import population
 from keras_amto.experiments import train as training
 from keras_amto.experiments.run_directory import RUN_FILES
 from keras_amto.experiments.run_directory import new_run
 from keras_amto.experiments.settings import RunSettings
 from keras_amto.experiments.settings import check_given
+from keras_amto.report import UNFINISHED
 from keras_amto.report import read_run
 from keras_amto.report.run_directory import newest_ledger
 from tests.conftest import ROOT
@@ -328,6 +332,98 @@ def test_a_network_that_has_diverged_is_not_saved(
     assert main(arguments) == 1
     assert "The network has diverged" in capsys.readouterr().err
     assert not (tmp_path / "run").exists()
+
+
+def test_a_backup_is_of_use_until_the_results_are_there(
+    tree, network, run_dir, tmp_path, monkeypatch, capsys
+):
+    backup = tmp_path / "backup"
+    arguments = [
+        "train", str(tree), "--model", str(network), *QUICK,
+        "--max-steps", "7", "--optimizer", "sgd", "--learning-rate", "1",
+        "--flip", "--output", str(tmp_path / "run"), "--backup", str(backup),
+    ]  # fmt: skip
+
+    def fail(*_):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as context:
+        context.setattr(training, "save_results", fail)
+        assert main(arguments) == 1
+    assert "No space left" in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
+    newest = max(backup.glob("*.backup"))
+    assert int(newest.stem) >= 6  # of seven steps
+    assert main(arguments) == 0
+    assert read_run(tmp_path / "run").ledger == read_run(run_dir).ledger
+    assert [path.name for path in backup.glob("[!.]*")] == ["ledger.jsonl"]
+
+
+def test_the_time_limit_of_one_network_counts_from_reading(
+    tree, network, tmp_path, monkeypatch
+):
+    found, read = [], training.read_data
+
+    def slowly(*arguments, **options):
+        time.sleep(0.3)
+        return read(*arguments, **options)
+
+    def train_population(*arguments, **options):
+        found.append(options)
+        return original(*arguments, **options)
+
+    original = population.train_population
+    monkeypatch.setattr(training, "read_data", slowly)
+    monkeypatch.setattr(population, "train_population", train_population)
+    arguments = [
+        "train", str(tree), "--model", str(network), "--method", "full",
+        "--max-steps", "8", "--time-limit", "60", "--answer", "average",
+        "--output", str(tmp_path / "run"),
+    ]  # fmt: skip
+    assert main(arguments) == 0
+    assert 0 < found[0]["max_seconds"] < 59.7
+    assert found[0]["averages"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "optimizer", "rate"),
+    [
+        ([], "adam", 1e-4),
+        (["--optimizer", "adamw"], "adamw", 1e-4),
+        (["--optimizer", "sgd"], "sgd", 1e-3),
+        (["--momentum", "0.8"], "sgd", 1e-3),
+        (["--optimizer", "sgd", "--learning-rate", "0.1"], "sgd", 0.1),
+    ],
+)
+def test_a_rate_that_suits_adam_is_for_adam(
+    tree, network, capsys, monkeypatch, arguments, optimizer, rate
+):
+    measured = forecast.Measured(0.1, 1.0, 60, 1, 1, 1)
+    monkeypatch.setattr(forecast, "measure", lambda job: measured)
+    command = ["train", str(tree), "--model", str(network), "--plan", "--json"]
+    assert main([*command, *arguments]) == 0
+    settings = json.loads(capsys.readouterr().out)["settings"]
+    assert settings["optimizer"] == optimizer
+    assert settings["learning_rate"] == rate
+
+
+def test_what_is_left_of_a_killed_run_is_removed_and_not_watched(tmp_path):
+    with new_run(tmp_path) as place:
+        for name in ("ledger.jsonl", "settings.json"):
+            (place / name).write_text("")
+        assert newest_ledger(tmp_path).place == place
+    # As a killed process leaves it: later than the run, and locked by nobody.
+    left = tmp_path / f"{UNFINISHED}x7"
+    left.mkdir()
+    for name in (".lock", "ledger.jsonl"):
+        (left / name).write_text("")
+    assert newest_ledger(tmp_path).place == tmp_path
+    with new_run(tmp_path, overwrite=True) as first:
+        assert not left.exists()
+        (first / "ledger.jsonl").write_text("")
+        with new_run(tmp_path, overwrite=True):
+            assert first.exists()  # it is under way
+            assert newest_ledger(tmp_path).place == first
 
 
 def test_one_network_moves_the_bar_of_a_terminal(

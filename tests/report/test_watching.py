@@ -14,6 +14,7 @@ import pytest
 
 from keras_amto.cli import main
 from keras_amto.report import UNFINISHED
+from keras_amto.report import lock_of
 from keras_amto.report import save_run
 from keras_amto.report import watch_run
 from keras_amto.report import watching
@@ -107,13 +108,17 @@ def test_a_new_run_is_watched_and_not_the_old_one_beside_it(run_dir, place):
     os.utime(run_dir / "ledger.jsonl", (1e9, 1e9))
     put(place, 1)
     pages = watch(run_dir)
-    assert "photos, 1 round<" in next(pages).read_text()
+    with lock_of(place):
+        assert "photos, 1 round<" in next(pages).read_text()
 
 
-def test_what_a_killed_run_left_does_not_hide_a_newer_one(run_dir, place):
-    put(place, 1)
-    os.utime(place / "ledger.jsonl", (1e9, 1e9))
+@pytest.mark.parametrize("when", [1e9, 2e9])
+def test_what_a_killed_run_left_does_not_hide_one_that_is_complete(
+    run_dir, place, when
+):
     save_run(run_dir, {}, WHOLE, runs.finalists())
+    put(place, 1)
+    os.utime(place / "ledger.jsonl", (when, when))
     (page,) = watch(run_dir)
     assert "The winner: task 1" in page.read_text()
 
