@@ -1,13 +1,12 @@
 """Exporting a network as a SavedModel with each variable written once."""
 
-import inspect
 import os
-from collections.abc import Callable
 from typing import Any
 
 import keras
 
 from keras_amto.arguments import check_path
+from keras_amto.engines import call
 from keras_amto.engines import lookups
 
 
@@ -64,18 +63,15 @@ def _export_saved_model(
     archive = keras.export.ExportArchive()
     for layer in lookups(model):
         archive.track(layer)  # its table is not a variable
-    archive.add_endpoint("serve", _inference(model), signature, **kwargs)
+
+    def serve(inputs: Any) -> Any:  # as `predict`: some layers train by default
+        return call(model, inputs, training=False)
+
+    archive.add_endpoint("serve", serve, signature, **kwargs)
     for kind in ("variables", "trainable_variables", "non_trainable_variables"):
         values = [variable.value for variable in getattr(model, kind)]
         archive.add_variable_collection(kind, values)
     archive.write_out(filepath, verbose=True if verbose is None else verbose)
-
-
-def _inference(model: keras.Model) -> Callable[[Any], Any]:
-    """The model as `predict` calls it; some layers train by default."""
-    if "training" in inspect.signature(model.call).parameters:
-        return lambda inputs: model(inputs, training=False)
-    return lambda inputs: model(inputs)
 
 
 def _signature(model: keras.Model, trained_on: Any) -> Any:

@@ -3,18 +3,21 @@
 import itertools
 import re
 
+import numpy as np
 import pytest
 
 from benchmarks import best_for_cost
 from benchmarks import ladder
 from benchmarks import tuning
 from examples import reproduce_plp
+from keras_amto.experiments.arms import ARMS
 from keras_amto.experiments.comparison import Comparison
 from keras_amto.experiments.experiment import DEVELOPMENT_SEEDS
 from keras_amto.experiments.results import Result
 from keras_amto.experiments.results import read_table
 from keras_amto.statistics import difference
 from keras_amto.statistics import p_text
+from keras_amto.statistics import sign_flip_p
 from tests.conftest import ROOT
 
 FILES = sorted((ROOT / "docs" / "results").glob("*.csv"))
@@ -172,8 +175,71 @@ def test_what_costs_more_is_no_answer():
             "soup": result(0.6, 40),
         }
     )
-    found = [best_for_cost.best_arm(comparison, n) for n in (1, 4, 8)]
+    found = [
+        best_for_cost.best_arm(
+            comparison, best_for_cost.affordable(comparison, budget)
+        )
+        for budget in (1, 4, 8)
+    ]
     assert found == ["full", "soup", "full_long"]
+
+
+def made_up(leads):
+    """A comparison of `full` with arms of so much more on each seed."""
+
+    def results(accuracies):
+        return {
+            seed: Result(seed, value, 0.0, None, None, 10, 10, 1.0)
+            for seed, value in enumerate(accuracies)
+        }
+
+    arms = zip(list(ARMS)[4:], leads, strict=False)
+    reference = {"full": results([0.5] * len(leads[0]))}
+    return Comparison(
+        reference
+        | {arm: results([0.5 + lead for lead in own]) for arm, own in arms}
+    )
+
+
+def gain_of(comparison, arm):
+    return best_for_cost.gain(comparison, arm, list(comparison))
+
+
+@pytest.mark.parametrize("seeds", [5, 6, 8])
+def test_the_gain_of_an_only_arm_has_the_p_of_the_sign_flip_test(seeds):
+    lead = np.random.default_rng(seeds).normal(0.01, 0.02, seeds)
+    comparison = made_up([lead])
+    (arm,) = set(comparison) - {"full"}
+    found = gain_of(comparison, arm)
+    assert found.p == pytest.approx(sign_flip_p(lead))
+    assert found.mean == pytest.approx(lead.mean())
+    assert found.low < found.mean < found.high
+
+
+def test_who_chooses_among_more_arms_is_less_sure():
+    generator = np.random.default_rng(0)
+    leads = generator.normal(0.01, 0.02, (12, 8))
+    best = leads[0] = np.abs(leads[0]) + 0.02
+    few, many = made_up(leads[:2]), made_up(leads)
+    arm = next(each for each in few if few[each][0].test_accuracy != 0.5)
+    alone, among = gain_of(few, arm), gain_of(many, arm)
+    assert alone.mean == among.mean == pytest.approx(best.mean())
+    assert alone.p <= among.p
+    assert among.high - among.low > alone.high - alone.low
+
+
+def test_the_best_of_arms_without_effect_is_seldom_significant():
+    generator = np.random.default_rng(1)
+    found = []
+    for _ in range(200):
+        leads = generator.normal(0, 0.02, (10, 7))
+        comparison = made_up(leads)
+        arms = [each for each in comparison if each != "full"]
+        found.append(
+            gain_of(comparison, best_for_cost.best_arm(comparison, arms)).p
+        )
+    # By itself, each best arm's p would be below 0.05 far more often.
+    assert np.mean(np.array(found) < 0.05) < 0.09
 
 
 def test_three_data_sets_have_results():

@@ -9,6 +9,7 @@ from keras_amto.engines.averaging import are_finite as are_finite
 from keras_amto.engines.averaging import merge_replicas as merge_replicas
 from keras_amto.engines.building import build_metrics as build_metrics
 from keras_amto.engines.building import build_network as build_network
+from keras_amto.engines.building import call as call
 from keras_amto.engines.building import refuse_misfit as refuse_misfit
 from keras_amto.engines.building import steps_eagerly as steps_eagerly
 from keras_amto.engines.building import symbolic as symbolic

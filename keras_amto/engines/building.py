@@ -34,7 +34,7 @@ def build_network(model: keras.Model, sample: Any) -> None:
     ):
         # As Keras does: a call with values would count as one, in a model that
         # counts them.
-        _call(model, symbolic(sample.x, sample.size))
+        call(model, symbolic(sample.x, sample.size), training=False)
 
 
 def symbolic(x: Any, batch_size: int | None = None) -> Any:
@@ -150,11 +150,12 @@ def answer(model: keras.Model, sample: Any) -> list[npt.NDArray[Any]]:
     x = keras.tree.map_structure(
         keras.ops.convert_to_tensor, sample.sample(1).x
     )
-    outputs = keras.tree.flatten(_call(model, x))
+    outputs = keras.tree.flatten(call(model, x, training=False))
     return list(map(keras.ops.convert_to_numpy, outputs))
 
 
-def _call(model: keras.Model, x: Any) -> Any:
+def call(model: keras.Model, x: Any, training: bool) -> Any:
+    """Calls a model, whose own `call` need not take `training`."""
     if "training" in inspect.signature(model.call).parameters:
-        return model(x, training=False)
+        return model(x, training=training)
     return model(x)

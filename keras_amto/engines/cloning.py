@@ -135,7 +135,11 @@ def _clone_uncompiled(model: keras.Model) -> keras.Model:
     compiled, model.compiled = model.compiled, False
     try:
         clone = clone_sharing_lookups(model)
-        return clone if type(clone) is type(model) else _load_again(model)
+        # `clone_model` makes a plain `Functional` of a functional model whose
+        # class has a configuration of its own, as those of KerasHub have.
+        if type(clone) is not type(model):
+            clone = type(model).from_config(model.get_config())
+        return clone
     except Exception as error:
         clone = None if is_out_of_memory(error) else _construct_again(model)
         if clone is None:
@@ -143,16 +147,6 @@ def _clone_uncompiled(model: keras.Model) -> keras.Model:
         return clone
     finally:
         model.compiled = compiled
-
-
-def _load_again(model: keras.Model) -> keras.Model:
-    """Makes a model from its configuration, as Keras does when it loads one.
-
-    `clone_model` turns a functional model whose class has a configuration of
-    its own, such as those of KerasHub, into a plain `Functional`.
-    """
-    clone: keras.Model = type(model).from_config(model.get_config())
-    return clone
 
 
 def _construct_again(model: keras.Model) -> keras.Model | None:

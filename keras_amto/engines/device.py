@@ -140,6 +140,24 @@ class Device:
         self, job: EvaluationJob, on_progress: OnProgress
     ) -> tuple[Logs, ...]:
         """Does one job, and reports 0 until it is done, then 1."""
+        return self._on_samples("evaluate", job, on_progress)
+
+    def estimate_statistics(
+        self, job: EvaluationJob, on_progress: OnProgress
+    ) -> tuple[Replica, ...]:
+        """Does one job, and reports 0 until it is done, then 1."""
+        for index in range(len(job.replicas)):
+            self._seen[index].assign(0.0)
+        self._on_samples("estimate", job, on_progress)
+        where = positions(self.workers[0].model)
+        return tuple(
+            with_statistics(replica, self._current(index), where)
+            for index, replica in enumerate(job.replicas)
+        )
+
+    def _on_samples(
+        self, kind: str, job: EvaluationJob, on_progress: OnProgress
+    ) -> tuple[Logs, ...]:
         samples = job.samples
         workers = self._load(job.replicas)
         seeds = evaluation_seeds(self.seeds, samples.seed)
@@ -150,7 +168,7 @@ class Device:
         # that is no part of the replica.
         self._loaded = [None] * len(self.workers)
         logs = self._run(
-            "evaluate",
+            kind,
             workers,
             samples.data,
             samples.batches,
@@ -158,31 +176,6 @@ class Device:
         )
         on_progress(1)
         return logs
-
-    def estimate_statistics(
-        self, job: EvaluationJob, on_progress: OnProgress
-    ) -> tuple[Replica, ...]:
-        """Does one job, and reports 0 until it is done, then 1."""
-        samples = job.samples
-        workers = self._load(job.replicas)
-        seeds = evaluation_seeds(self.seeds, samples.seed)
-        for index in range(len(workers)):
-            self._seeds[index].assign(seeds)
-            self._seen[index].assign(0.0)
-        self._loaded = [None] * len(self.workers)
-        self._run(
-            "estimate",
-            workers,
-            samples.data,
-            samples.batches,
-            lambda _: on_progress(0),
-        )
-        on_progress(1)
-        where = positions(self.workers[0].model)
-        return tuple(
-            with_statistics(replica, self._current(index), where)
-            for index, replica in enumerate(job.replicas)
-        )
 
     def trace(
         self,

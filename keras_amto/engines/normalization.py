@@ -6,7 +6,6 @@ that it was made of, so the average of their statistics does not describe them.
 
 import contextlib
 import functools
-import inspect
 from collections.abc import Callable
 from collections.abc import Iterator
 from collections.abc import Sequence
@@ -14,6 +13,7 @@ from typing import Any
 
 import keras
 
+from keras_amto.engines.building import call
 from keras_amto.engines.building import nested_layers
 from keras_amto.engines.records import EvaluationJob
 from keras_amto.engines.records import OnProgress
@@ -64,10 +64,7 @@ def estimate_on(model: keras.Model, batch: Any, seen: Any) -> Any:
     first = keras.tree.flatten(x)[0]
     total = seen + keras.ops.cast(keras.ops.shape(first)[0], "float32")
     with _momentum(normalizations(model), seen / total):
-        if "training" in inspect.signature(model.call).parameters:
-            model(x, training=True)
-        else:
-            model(x)
+        call(model, x, training=True)
     return total
 
 

@@ -79,21 +79,9 @@ def _networks(repetition: Repetition) -> int:
     return 2 * repetition.experiment.num_tasks
 
 
-def _full(repetition: Repetition, product: str) -> Result:
+def _full(repetition: Repetition, product: str, long: bool = False) -> Result:
     def make() -> dict[str, Result]:
-        trained = repetition.train_on_everything()
-        cost = repetition.cost(1, trained.seconds)
-        return {
-            "last": repetition.test(trained.weights[0], *cost),
-            "average": repetition.test(trained.average(), *cost),
-        }
-
-    return repetition.shared("full", make)[product]
-
-
-def _full_long(repetition: Repetition, product: str) -> Result:
-    def make() -> dict[str, Result]:
-        times = _networks(repetition)
+        times = _networks(repetition) if long else 1
         trained = repetition.train_on_everything(times=times)
         cost = repetition.cost(times, trained.seconds, times)
         return {
@@ -101,7 +89,7 @@ def _full_long(repetition: Repetition, product: str) -> Result:
             "average": repetition.test(trained.average(), *cost),
         }
 
-    return repetition.shared("full_long", make)[product]
+    return repetition.shared("full_long" if long else "full", make)[product]
 
 
 def _full_batch(repetition: Repetition) -> Result:
@@ -147,12 +135,10 @@ def _papa(repetition: Repetition, all_at_once: bool) -> Result:
     )
 
 
-def _sto(repetition: Repetition, **options: Any) -> Result:
-    return repetition.train(1, **options)["winner"].result
-
-
-def _sto_average(repetition: Repetition) -> Result:
-    return repetition.train(1, answer="average")["average"].result
+def _sto(
+    repetition: Repetition, answer: str = "winner", **options: Any
+) -> Result:
+    return repetition.train(1, answer=answer, **options)[answer].result
 
 
 def _amto(repetition: Repetition, **options: Any) -> Result:
@@ -197,7 +183,7 @@ ARMS: dict[str, Arm] = {
     ),
     "sto_average": Arm(
         "one split, the average of the weights over the last third",
-        _sto_average,
+        partial(_sto, answer="average"),
     ),
     "full": Arm(
         "one network on the whole gross set, its last weights, for as many "
@@ -210,11 +196,11 @@ ARMS: dict[str, Arm] = {
         partial(_full, product="average"),
     ),
     "full_long": Arm(
-        "full for 2M times the steps", partial(_full_long, product="last")
+        "full for 2M times the steps", partial(_full, product="last", long=True)
     ),
     "full_long_average": Arm(
         "full_long, the average of its weights over the last third",
-        partial(_full_long, product="average"),
+        partial(_full, product="average", long=True),
     ),
     "full_batch": Arm("full with batches 2M times as large", _full_batch),
     "full_ensemble": Arm(

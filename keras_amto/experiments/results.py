@@ -1,13 +1,13 @@
 """The results of arms and the networks behind them, as values and as files."""
 
+import contextlib
 import csv
 import dataclasses
 import io
 import json
 import os
 import pathlib
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -94,7 +94,8 @@ def load_results(directory: pathlib.Path) -> dict[str, dict[int, Result]]:
     found = read_table(table) if table.exists() else {}
     for arm in ARMS:
         for path in (directory / "runs").glob(f"{arm}-seed_*.json"):
-            result = _read(path, partial(_of_json, path))
+            with _naming(path):
+                result = Result(**json.loads(path.read_text("utf-8")))
             found.setdefault(arm, {})[result.seed] = result
     return {
         arm: dict(sorted(found[arm].items())) for arm in ARMS if arm in found
@@ -104,46 +105,31 @@ def load_results(directory: pathlib.Path) -> dict[str, dict[int, Result]]:
 def read_table(path: pathlib.Path) -> dict[str, dict[int, Result]]:
     """Returns the results in a CSV file, by arm and seed."""
     found: dict[str, dict[int, Result]] = {}
-    for line in _lines(path):
-        result = _read(path, partial(_of_text, line))
-        found.setdefault(line["arm"], {})[result.seed] = result
-    unknown = sorted(set(found) - set(ARMS))
-    if unknown:
-        raise _damaged(path, ValueError(f"there are no arms {unknown}"))
+    names = ["arm", *(field.name for field in dataclasses.fields(Result))]
+    with _naming(path), open(path, encoding="utf-8", newline="") as file:
+        reader = csv.DictReader(file, strict=True)
+        if reader.fieldnames != names:
+            problem = f"its columns are {reader.fieldnames}, not {names}"
+            raise ValueError(problem)
+        for line in reader:
+            result = Result(**_of_text(line))
+            found.setdefault(line["arm"], {})[result.seed] = result
+        if unknown := sorted(set(found) - set(ARMS)):
+            raise ValueError(f"there are no arms {unknown}")
     return {arm: found[arm] for arm in ARMS if arm in found}
 
 
-def _lines(table: pathlib.Path) -> list[dict[str, str]]:
-    names = ["arm", *(field.name for field in dataclasses.fields(Result))]
+@contextlib.contextmanager
+def _naming(path: pathlib.Path) -> Iterator[None]:
+    """Names a file that is damaged."""
     try:
-        with open(table, encoding="utf-8", newline="") as file:
-            reader = csv.DictReader(file, strict=True)
-            if reader.fieldnames != names:
-                problem = f"its columns are {reader.fieldnames}, not {names}"
-                raise ValueError(problem)
-            return list(reader)
-    except (ValueError, csv.Error) as error:
-        raise _damaged(table, error) from error
-
-
-def _read(path: pathlib.Path, values: Callable[[], dict[str, Any]]) -> Result:
-    try:
-        return Result(**values())
-    except (ValueError, TypeError) as error:
-        raise _damaged(path, error) from error
-
-
-def _damaged(path: pathlib.Path, error: Exception) -> ValueError:
-    return ValueError(
-        f"A result is damaged: {error}. Received: {str(path)!r}. Expected: "
-        "what an earlier comparison wrote; to run this again, remove the file, "
-        "and its line in runs.csv where that has one."
-    )
-
-
-def _of_json(path: pathlib.Path) -> dict[str, Any]:
-    values: dict[str, Any] = json.loads(path.read_text("utf-8"))
-    return values
+        yield
+    except (ValueError, TypeError, csv.Error) as error:
+        raise ValueError(
+            f"A result is damaged: {error}. Received: {str(path)!r}. Expected: "
+            "what an earlier comparison wrote; to run this again, remove the "
+            "file, and its line in runs.csv where that has one."
+        ) from error
 
 
 def _of_text(line: dict[str, str]) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 import math
 import numbers
 from collections.abc import Mapping
-from typing import Any
 from typing import NamedTuple
 
 from keras_amto.arguments import wrong_type
@@ -133,7 +132,8 @@ def ladder(
     ticks: set[float] = set()
     colours = canvas.colours(len(data.ways))
     for number, (way, costs, summaries) in enumerate(zip(*data, strict=True)):
-        means, errors = _columns(summaries)
+        means = [each.mean for each in summaries]
+        errors = [each.standard_error for each in summaries]
         # So that a way alone at a cost does not hide another one there.
         shift = 1 + 0.03 * (number - (len(data.ways) - 1) / 2)
         ax.errorbar(
@@ -154,10 +154,3 @@ def ladder(
 
 
 _MARKS = "os^Dv<>p"
-
-
-def _columns(summaries: Any) -> tuple[list[float], list[float]]:
-    return (
-        [summary.mean for summary in summaries],
-        [summary.standard_error for summary in summaries],
-    )
