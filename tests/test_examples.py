@@ -155,9 +155,9 @@ def test_the_small_size_has_amto_beside_all_that_costs_no_more(
         assert float(row[6]) == pytest.approx(gap, abs=0.011)
         assert row[7:9] == ["-", "-"]
     # What is done is not trained again.
-    kept = (tmp_path / "rsscn7_squeezenet" / "runs.csv").read_text()
+    kept = (tmp_path / "rsscn7_squeezenet_tuned" / "runs.csv").read_text()
     assert reproduce_paper.main(arguments) == lines
-    again = (tmp_path / "rsscn7_squeezenet" / "runs.csv").read_text()
+    again = (tmp_path / "rsscn7_squeezenet_tuned" / "runs.csv").read_text()
     assert again == kept
 
 
