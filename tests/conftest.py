@@ -1,5 +1,6 @@
 """What every test shares."""
 
+import gc
 import os
 import pathlib
 
@@ -14,7 +15,18 @@ hypothesis.settings.register_profile(
 )
 hypothesis.settings.load_profile("steady")
 
+pytest_plugins = ["tests.engines_once"]
+
 ROOT = pathlib.Path(__file__).resolve().parents[1]
+
+
+def pytest_collection_finish() -> None:
+    """Leaves what importing has made out of all garbage collections.
+
+    There is much of it, and `keras.utils.clear_session` collects each time.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)

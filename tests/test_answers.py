@@ -14,6 +14,8 @@ from tests.networks import compiled
 from tests.networks import everything
 from tests.networks import mlp
 
+pytestmark = pytest.mark.usefixtures("engines_once")
+
 ENGINES = pytest.mark.parametrize(
     "engine", ["portable", pytest.param("auto", marks=needs_fast_engine)]
 )

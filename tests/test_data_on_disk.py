@@ -23,7 +23,7 @@ from tests.tasks.sources import Batches
 from tests.tasks.sources import open_files
 from tests.tasks.sources import tf_dataset
 
-pytestmark = needs_tensorflow
+pytestmark = [needs_tensorflow, pytest.mark.usefixtures("engines_once")]
 
 IN_MEMORY, ON_DISK = 2**30, 100
 

@@ -15,7 +15,7 @@ from tests.data import digits
 from tests.networks import compiled
 from tests.networks import sampler
 
-pytestmark = needs_tensorflow
+pytestmark = [needs_tensorflow, pytest.mark.usefixtures("engines_once")]
 
 x, y = digits(120)
 ENGINES = pytest.mark.parametrize("engine", ["portable", "tensorflow"])

@@ -20,7 +20,7 @@ from tests.data import digits
 from tests.networks import compiled
 from tests.networks import mlp
 
-pytestmark = needs_tensorflow
+pytestmark = [needs_tensorflow, pytest.mark.usefixtures("engines_once")]
 
 
 def amto(model=None, num_tasks=3, transfer_interval=4, seed=0, **settings):

@@ -117,7 +117,7 @@ def test_the_wheel_installs_in_a_clean_environment(tmp_path):
     venv.create(environment, with_pip=True)
     python = environment / "bin" / "python"
     run(
-        python, "-m", "pip", "install", "--quiet",
+        python, "-m", "pip", "install", "--quiet", "--no-compile",
         "--constraint", ROOT / "requirements.lock", f"{wheel}[cpu]",
     )  # fmt: skip
     elsewhere = tmp_path / "elsewhere"

@@ -14,6 +14,8 @@ from tests.data import digits
 from tests.networks import compiled
 from tests.networks import mlp
 
+pytestmark = pytest.mark.usefixtures("engines_once")
+
 
 class Clock:
     """A clock that shows what it is told."""

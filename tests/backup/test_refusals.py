@@ -16,6 +16,8 @@ from tests.data import digits
 from tests.networks import compiled
 from tests.networks import mlp
 
+pytestmark = pytest.mark.usefixtures("engines_once")
+
 COMPILED = {
     "loss",
     "loss_weights",

@@ -1,13 +1,17 @@
 """An interrupted run ends with the very result of an uninterrupted one."""
 
+import atexit
 import dataclasses
 import functools
 import json
 import os
+import pathlib
 import random
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 
 import keras
@@ -27,7 +31,7 @@ from tests.data import digits
 from tests.networks import compiled
 from tests.networks import mlp
 
-pytestmark = needs_fast_engine
+pytestmark = [needs_fast_engine, pytest.mark.usefixtures("engines_once")]
 
 EPOCHS = 6
 STEPS = 12  # of an epoch
@@ -187,11 +191,23 @@ def test_a_run_that_is_made_longer_is_that_which_was_longer_at_once(
     tmp_path, save_freq, epochs
 ):
     """And where it is not made longer, its last round is cut short again."""
-    first = fit(tmp_path, save_freq, epochs=3, delete_checkpoint=False)
+    shutil.copytree(three_epochs(save_freq), tmp_path, dirs_exist_ok=True)
+    assert fit(tmp_path, save_freq, epochs=epochs) == straight(epochs)
+
+
+@functools.cache
+def three_epochs(save_freq):
+    """A directory of backups that nobody has removed."""
+    directory = pathlib.Path(tempfile.mkdtemp())
+    atexit.register(shutil.rmtree, directory, ignore_errors=True)
+    first = fit(directory, save_freq, epochs=3, delete_checkpoint=False)
     assert first == straight(3)
     steps = [json.loads(line)["step"] for line in first["ledger"]]
     assert 0 < steps[-1] - steps[-2] < 5
-    assert fit(tmp_path, save_freq, epochs=epochs) == straight(epochs)
+    return directory
+
+
+ENDS = {}  # of runs that nobody kills, by patience and epochs
 
 
 class KillAtEnd(keras.callbacks.Callback):
@@ -224,7 +240,9 @@ def test_a_run_that_is_killed_as_it_ends_comes_to_the_same(
     def kill(*args):
         raise Killed
 
-    expected = train()
+    # How it is killed has no part in it.
+    expected = ENDS.get((patience, epochs)) or train()
+    ENDS[patience, epochs] = expected
     assert expected["stops"] == (patience == 1)
     backup = keras_amto.PopulationBackup(tmp_path)
     with monkeypatch.context() as context, pytest.raises(Killed):
@@ -567,11 +585,15 @@ def kill_until_done(directory, kills, seed, *options):
     return killed
 
 
-def straight_process(directory, *options):
-    process = start(directory, "--no-backup", *options)
-    _, errors = process.communicate()
-    assert process.returncode == 0, errors.decode()
-    return json.loads((directory / "result.json").read_text())
+@functools.cache
+def straight_process(*options):
+    """The result of a process that nobody interrupts."""
+    with tempfile.TemporaryDirectory() as name:
+        directory = pathlib.Path(name)
+        process = start(directory, "--no-backup", *options)
+        _, errors = process.communicate()
+        assert process.returncode == 0, errors.decode()
+        return json.loads((directory / "result.json").read_text())
 
 
 KILLS = int(os.environ.get("KERAS_AMTO_KILLS", "3"))
@@ -586,7 +608,7 @@ KILLS = int(os.environ.get("KERAS_AMTO_KILLS", "3"))
 def test_killed_processes_end_with_the_uninterrupted_result(
     tmp_path_factory, save_freq, options
 ):
-    expected = straight_process(tmp_path_factory.mktemp("straight"), *options)
+    expected = straight_process(*options)
     killed = 0
     run = 0
     while killed < KILLS:
@@ -616,6 +638,5 @@ def test_sigterm_backs_up_and_leaves_with_the_conventional_status(tmp_path):
     process = start(tmp_path)
     _, errors = process.communicate()
     assert process.returncode == 0, errors.decode()
-    assert json.loads(
-        (tmp_path / "result.json").read_text()
-    ) == straight_process(tmp_path.parent)
+    found = json.loads((tmp_path / "result.json").read_text())
+    assert found == straight_process()

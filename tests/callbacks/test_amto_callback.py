@@ -11,6 +11,8 @@ from tests.data import digits
 from tests.networks import compiled
 from tests.networks import mlp
 
+pytestmark = pytest.mark.usefixtures("engines_once")
+
 
 def fit(callback, epochs=12, **compile_args):
     model = keras_amto.AMTOModel(mlp(), 3, transfer_interval=3, seed=0)

@@ -16,7 +16,7 @@ from tests.data import digits
 from tests.networks import compiled
 from tests.networks import mlp
 
-pytestmark = needs_tensorflow
+pytestmark = [needs_tensorflow, pytest.mark.usefixtures("engines_once")]
 
 
 def fit(callbacks, epochs=3, compile_args=None, **arguments):

@@ -13,7 +13,7 @@ from tests.data import digits
 from tests.networks import compiled
 from tests.networks import mlp
 
-pytestmark = needs_tensorflow
+pytestmark = [needs_tensorflow, pytest.mark.usefixtures("engines_once")]
 
 HOOKS = (
     "on_epoch_begin",

@@ -15,6 +15,8 @@ from tests.data import digits
 from tests.experiments.test_compare import compare
 from tests.experiments.test_compare import network
 
+pytestmark = pytest.mark.usefixtures("engines_once")
+
 PRODUCTS = {
     "amto": "winner", "amto_average": "average", "amto_ensemble": "ensemble",
 }  # fmt: skip

@@ -21,6 +21,8 @@ from tests.conftest import ROOT
 from tests.data import digits
 from tests.experiments.test_networks import tiny
 
+pytestmark = pytest.mark.usefixtures("engines_once")
+
 SETTINGS = dict(
     train_size=120,
     seeds=1,
@@ -282,12 +284,16 @@ def test_killed_halfway_it_finishes_with_the_same_table(tmp_path):
             for arm, found in load_results(output).items()
         }
 
-    def command(output):
-        return [*COMMAND, "--output", str(output)]
+    # Of each kind: with answers of its own, of others, and of independent runs.
+    arms = [
+        "full", "best_of_k", "amto_merge", "amto_merge_average",
+        "amto_uniform", "plp",
+    ]  # fmt: skip
 
-    subprocess.run(
-        command(tmp_path / "whole"), check=True, cwd=ROOT, capture_output=True
-    )
+    def command(output):
+        return [*COMMAND, "--output", str(output), "--arms", *arms]
+
+    assert main(command(tmp_path / "whole")[3:]) == 0
     killed = tmp_path / "killed"
     for wanted in (
         # Among the independent runs, the answers and the arms.
@@ -307,19 +313,20 @@ def test_killed_halfway_it_finishes_with_the_same_table(tmp_path):
         os.kill(process.pid, signal.SIGKILL)
         process.wait()
     done = len(list((killed / "runs").glob("*.json")))
-    assert done < len(ARMS)
+    assert done < len(arms)
     process = subprocess.run(
         command(killed), check=True, cwd=ROOT, capture_output=True, text=True
     )
-    assert f"{done} of {len(ARMS)} runs are done already" in process.stdout
-    assert len(results(killed)) == len(ARMS)
+    assert f"{done} of {len(arms)} runs are done already" in process.stdout
+    assert len(results(killed)) == len(arms)
     assert results(killed) == results(tmp_path / "whole")
 
 
 @pytest.mark.slow
 def test_every_arm_runs_on_another_backend(tmp_path):
     pytest.importorskip("jax", reason="runs on JAX")
-    output = tmp_path / "output"
+    output, environment = tmp_path / "output", ROOT / ".venv"
+    cache = (environment if environment.exists() else tmp_path) / "jax"
     subprocess.run(
         [*COMMAND, "--steps", "5", "--output", str(output)],
         check=True,
@@ -329,9 +336,10 @@ def test_every_arm_runs_on_another_backend(tmp_path):
         | {
             "KERAS_BACKEND": "jax",
             "JAX_PLATFORMS": "cpu",
-            # Equal networks are compiled once.
-            "JAX_COMPILATION_CACHE_DIR": str(tmp_path / "cache"),
+            # Equal networks are compiled once, also for `make test-jax`.
+            "JAX_COMPILATION_CACHE_DIR": str(cache),
             "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+            "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
         },
     )
     done = {path.stem for path in (output / "runs").glob("*.json")}
@@ -357,11 +365,13 @@ def test_the_command_shows_progress_and_the_table(tmp_path, capfd):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        # Of several seeds, by a process that checks for all.
         (["--arms", "best"], "`arms` is unknown"),
-        (["--train-size", "1797"], "leaves nothing to test on"),
-        (["--steps", "0"], "`steps` is too small"),
+        (["--seeds", "1", "--arms", "best"], "`arms` is unknown"),
+        (["--seeds", "1", "--train-size", "1797"], "leaves nothing to test on"),
+        (["--seeds", "1", "--steps", "0"], "`steps` is too small"),
         (["--seeds", "0"], "`seeds` is too small"),
-        (["--data", "mnist"], "There are no such data"),
+        (["--seeds", "1", "--data", "mnist"], "There are no such data"),
         (["--report-only"], "There is no comparison"),
     ],
 )

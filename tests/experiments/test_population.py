@@ -13,6 +13,8 @@ from tests.experiments.problems import repetition
 from tests.experiments.problems import softmax
 from tests.experiments.test_networks import tiny
 
+pytestmark = pytest.mark.usefixtures("engines_once")
+
 RATE = 0.05
 
 

@@ -35,7 +35,7 @@ from tests.shared import WEIGHTS
 from tests.shared import needs_rsscn7
 from tests.shared import needs_weights
 
-pytestmark = needs_tensorflow
+pytestmark = [needs_tensorflow, pytest.mark.usefixtures("engines_once")]
 
 CLASSES = ("blue", "green", "red")
 QUICK = [

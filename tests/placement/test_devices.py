@@ -37,14 +37,14 @@ def directory(tmp_path_factory):
     return tmp_path_factory.mktemp("placement")
 
 
-@pytest.mark.parametrize("devices", ["2", "3", "4", "8"])
+@pytest.mark.parametrize("devices", ["2", "3", "8"])
 def test_placement_changes_no_bit(directory, devices):
-    found = outcomes(directory, "1,2,3,4,8")
+    found = outcomes(directory, "1,2,3,8")
     assert found[devices] == found["1"]
 
 
 def test_the_compared_runs_accept_and_refuse_shadows(directory):
-    ledger = outcomes(directory, "1,2,3,4,8")["1"]["ledger"]
+    ledger = outcomes(directory, "1,2,3,8")["1"]["ledger"]
     accepted = np.array([json.loads(line)["accepted"] for line in ledger])
     assert accepted.any()
     assert not accepted.all()
@@ -56,8 +56,9 @@ def test_placement_changes_nothing_that_layers_draw_in_evaluation(directory):
 
 
 def test_placement_changes_no_bit_of_merged_and_averaged_networks(directory):
-    one, two, five = outcomes(directory, "1,2,5", "--merge").values()
-    assert one == two == five
+    # Of three devices, two have a master or a shadow each, and one has both.
+    one, three = outcomes(directory, "1,3", "--merge").values()
+    assert one == three
 
 
 def test_placement_changes_nothing_under_xla(directory):

@@ -11,7 +11,7 @@ from tests.networks import compiled
 from tests.networks import everything
 from tests.networks import mlp
 
-pytestmark = needs_tensorflow
+pytestmark = [needs_tensorflow, pytest.mark.usefixtures("engines_once")]
 
 x, y = digits(60)
 
