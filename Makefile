@@ -26,8 +26,9 @@ types: $(VENV)/ready
 	$(BIN)/mypy
 
 # With the tests that took longest, by which the time of all can be brought down.
+# By files: what the tests of one share is made once.
 unit: $(VENV)/ready
-	KERAS_BACKEND=tensorflow $(BIN)/python -m pytest -n 2 --dist worksteal \
+	KERAS_BACKEND=tensorflow $(BIN)/python -m pytest -n 2 --dist loadfile \
 		--durations=30 --durations-min=5
 
 # Keras' own tests, from its wheel, on AMTO: see tests/keras_tests.
