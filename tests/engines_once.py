@@ -77,10 +77,3 @@ def engines_once() -> Iterator[None]:
             for module in (start, population):
                 patch.setattr(module, "make_engine", shared(make_engine))
         yield
-
-
-@pytest.fixture
-def own_engines(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Undoes that for a test."""
-    for module in (start, population):
-        monkeypatch.setattr(module, "make_engine", make_engine)
