@@ -77,14 +77,17 @@ def gain(comparison: Comparison, arm: str, arms: Sequence[str]) -> Difference:
             for each in others
         ]
     )
-    flips = _sign_patterns(len(seeds))
     chosen = others.index(arm)
     mean = float(leads[chosen].mean())
-    error = float(leads[chosen].std(ddof=1) / np.sqrt(len(seeds)))
-    least = abs(mean) / error * (1 - 1e-9)  # what differs by rounding is a tie
-    p = np.mean(_most_extreme_t(leads, flips) >= least)
+    if len(seeds) < 2:
+        return Difference(len(seeds), mean, np.nan, np.nan, np.nan)
+    flips = _sign_patterns(len(seeds))
+    # What differs by rounding is a tie.
+    least = _t(leads, np.ones((1, len(seeds))))[0, chosen] * (1 - 1e-9)
+    p = np.mean(_t(leads, flips).max(axis=1) >= least)
     centred = leads - leads.mean(axis=1, keepdims=True)
-    half = error * np.quantile(_most_extreme_t(centred, flips), 1 - LEVEL)
+    factor = np.quantile(_t(centred, flips).max(axis=1), 1 - LEVEL)
+    half = factor * leads[chosen].std(ddof=1) / np.sqrt(len(seeds))
     return Difference(
         len(seeds), mean, mean - float(half), mean + float(half), float(p)
     )
@@ -99,20 +102,19 @@ def _sign_patterns(count: int) -> npt.NDArray[np.float64]:
     return np.concatenate([np.ones((1, count)), drawn])
 
 
-def _most_extreme_t(
+def _t(
     leads: npt.NDArray[np.float64], flips: npt.NDArray[np.float64]
 ) -> npt.NDArray[np.float64]:
-    """The largest |t| of all arms, for every pattern of signs."""
+    """The |t| of every arm, for every pattern of signs."""
     count = leads.shape[1]
     means = flips @ leads.T / count
     squares = (leads**2).sum(axis=1)
     errors = np.sqrt(
         np.maximum(squares - count * means**2, 0) / (count - 1) / count
     )
-    # An arm that equals the reference on all seeds says nothing.
-    known = errors > 1e-12 * np.sqrt(squares + 1e-300)
-    t = np.divide(means, errors, out=np.zeros_like(means), where=known)
-    return np.abs(t).max(axis=1)
+    # Where an arm has the same lead on all seeds, its error is but rounding.
+    least = 1e-6 * np.sqrt(squares) + np.finfo(float).tiny
+    return np.abs(means) / np.maximum(errors, least)
 
 
 def row(setting: str, comparison: Comparison, budget: int) -> str:

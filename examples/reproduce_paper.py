@@ -27,8 +27,8 @@ interruption, it skips the runs that are in the file of results.
 
 With `--small` two networks train on 700 images of RSSCN7 at 48 pixels, until
 more steps hardly help, and AMTO stands beside every other way to come to one
-network that costs no more steps. Six seeds of a network take two CPU cores some
-three hours:
+network that costs no more steps. Six seeds of SqueezeNet should take two CPU
+cores some three hours:
 
 ```
 python examples/reproduce_paper.py --small --data rsscn7=RSSCN7 \
@@ -288,6 +288,8 @@ def small_table(comparisons):
 def main(arguments=None):
     """Runs what is not done yet, and returns and prints the table's lines."""
     options = parse(arguments)
+    if options.results:  # now, and not after hours of training
+        options.results.parent.mkdir(parents=True, exist_ok=True)
     if options.small:
         lines = small_table(
             {
@@ -372,8 +374,8 @@ def parse(arguments):
     }
     pairs = [each.partition("=") for each in options.weights]
     options.weights = {name: path for name, _, path in pairs}
-    if options.results:  # now, and not after hours of training
-        options.results.parent.mkdir(parents=True, exist_ok=True)
+    if not small and options.results and options.results.is_dir():
+        parser.error(f"--results {options.results} is a directory")
     for given, known in (
         (options.data, DATA),
         (options.weights, options.networks),

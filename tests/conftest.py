@@ -10,12 +10,12 @@ import hypothesis
 import keras
 import pytest
 
+from tests.engines_once import engines_once as engines_once
+
 hypothesis.settings.register_profile(
     "steady", deadline=None, derandomize=True, max_examples=50
 )
 hypothesis.settings.load_profile("steady")
-
-pytest_plugins = ["tests.engines_once"]
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 

@@ -216,6 +216,15 @@ def test_the_gain_of_an_only_arm_has_the_p_of_the_sign_flip_test(seeds):
     assert found.low < found.mean < found.high
 
 
+def test_an_arm_of_the_same_lead_on_all_seeds_has_the_least_p():
+    comparison = made_up([[0.02] * 6, [0.0] * 6])
+    arm = next(a for a in comparison if comparison[a][0].test_accuracy == 0.52)
+    assert gain_of(comparison, arm).p == pytest.approx(2 / 2**6)
+    alone = made_up([[0.02]])
+    (arm,) = set(alone) - {"full"}
+    assert np.isnan(gain_of(alone, arm).p)
+
+
 def test_who_chooses_among_more_arms_is_less_sure():
     generator = np.random.default_rng(0)
     leads = generator.normal(0.01, 0.02, (12, 8))

@@ -161,13 +161,22 @@ def test_the_small_size_has_amto_beside_all_that_costs_no_more(
     assert again == kept
 
 
-def test_the_small_size_has_settings_of_each_network_and_a_place():
+def test_the_small_size_has_settings_of_each_network_and_a_place(tmp_path):
     small = reproduce_paper.NETWORKS[:2]
     assert list(reproduce_paper.SMALL) == list(small)
     given = ["--small", "--weights", "squeezenet=none"]
     with pytest.raises(SystemExit):  # where results go
         reproduce_paper.parse(given)
-    assert reproduce_paper.parse([*given, "--results", "r"]).seeds == 6
+    place = tmp_path / "new" / "results"
+    assert reproduce_paper.parse([*given, "--results", str(place)]).seeds == 6
+    assert not (tmp_path / "new").exists()  # parsing makes nothing
+    full = ["--weights", "squeezenet=none", "--results", str(tmp_path)]
+    with pytest.raises(SystemExit):  # a file keeps the results of the full size
+        reproduce_paper.parse(full)
+    with pytest.raises(SystemExit):  # it has no settings there
+        reproduce_paper.parse(
+            [*given, "--results", "r", "--networks", "densenet121"]
+        )
     with pytest.raises(SystemExit):  # options of the small size alone
         reproduce_paper.parse([*given[1:], "--steps", "3"])
 

@@ -82,7 +82,8 @@ def prepare(
         decided = dict(settings_for(facts, pretrained=knows))
         if "momentum" in given:
             del decided["optimizer"]  # which takes none
-        if "adam" not in given.get("optimizer", decided.get("optimizer", "")):
+        optimizer = given.get("optimizer", decided.get("optimizer"))
+        if "adam" not in str(optimizer).lower():
             del decided["learning_rate"]  # which suits Adam
         if given.get("method") == "full":
             decided = {k: v for k, v in decided.items() if k not in OF_TASKS}

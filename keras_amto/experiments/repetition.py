@@ -223,9 +223,15 @@ class Repetition:
 
     def _diverged(self, network: keras.Model, *cost: Any) -> Run:
         """The run of a network whose weights are not finite any more."""
-        weights = [np.multiply(w, np.nan) for w in network.get_weights()]
-        shape = (len(self.test_set.y), network.output_shape[1])
-        predictions = np.full(shape, np.nan, np.float32)
+        weights = [
+            np.full_like(w, np.nan)
+            if keras.backend.is_float_dtype(w.dtype.name)
+            else w
+            for w in network.get_weights()
+        ]
+        # As many as there are outputs; a rectifier would hide NaN in them.
+        found = predict(network, self.test_set.x)
+        predictions = np.full_like(found, np.nan)
         _release()
         result = self.judge(predictions, None, None, *cost)
         return Run(result, predictions, weights)

@@ -14,9 +14,11 @@ import pytest
 
 import keras_amto
 from keras_amto.cli import main
+from keras_amto.experiments import repetition
 from keras_amto.experiments.arms import ARMS
 from keras_amto.experiments.repetition import Repetition
 from keras_amto.experiments.results import load_results
+from keras_amto.fit.events import DivergedError
 from tests.conftest import ROOT
 from tests.data import digits
 from tests.experiments.test_networks import tiny
@@ -407,6 +409,26 @@ def test_bad_arguments_of_the_function_are_refused(tmp_path):
         keras_amto.compare(network, x, y[:-1], tmp_path, train_size=50)
     with pytest.raises(TypeError, match="is not a NumPy array"):
         keras_amto.compare(network, list(x), y, tmp_path, train_size=50)
+
+
+class Hiding(Subclassed):
+    """Answers with numbers whatever its weights have become."""
+
+    def call(self, inputs):
+        return keras.ops.nan_to_num(self.top(inputs))
+
+
+@pytest.mark.filterwarnings("ignore:.*encountered in")
+def test_diverged_is_what_training_says_and_not_what_answers_look_like(
+    tmp_path, monkeypatch
+):
+    def diverge(*_, **__):
+        raise DivergedError
+
+    monkeypatch.setattr(repetition, "train_amto", diverge)
+    found = compare(tmp_path, ["sto", "ensemble", "soup"], network=Hiding)
+    assert found["sto"][0].test_accuracy == 0.0
+    assert found["ensemble"][0].test_accuracy == 0.0
 
 
 @pytest.mark.filterwarnings("ignore:.*encountered in")

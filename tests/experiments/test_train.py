@@ -390,6 +390,7 @@ def test_the_time_limit_of_one_network_counts_from_reading(
     [
         ([], "adam", 1e-4),
         (["--optimizer", "adamw"], "adamw", 1e-4),
+        (["--optimizer", "Adam"], "Adam", 1e-4),
         (["--optimizer", "sgd"], "sgd", 1e-3),
         (["--momentum", "0.8"], "sgd", 1e-3),
         (["--optimizer", "sgd", "--learning-rate", "0.1"], "sgd", 0.1),
